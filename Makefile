@@ -1,0 +1,143 @@
+# posta's one Makefile. `make` builds build/posta; `make demo` and `make test` need nothing else before them.
+# V=1 shows the commands. CC, CFLAGS, LDFLAGS, PREFIX, DESTDIR, KAFKA, KAFKA_VERSION, SEED are for you to set.
+
+BUILD  ?= build
+PREFIX ?= /usr/local
+CFLAGS ?= -O2 -g
+Q      := $(if $(V),,@)
+
+HARDEN := -fstack-protector-strong -fPIE -D_FORTIFY_SOURCE=2 -fno-plt
+ifneq ($(SAN),)
+HARDEN := -fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=all
+endif
+WARN   := -Wall -Wextra -Wformat=2 -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror
+ALL_CFLAGS  := -std=c11 -D_GNU_SOURCE -Iinclude $(WARN) $(HARDEN) $(CFLAGS)
+ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) -Wl,--as-needed $(LDFLAGS)
+LIBS   := -lrdkafka -lyaml -lcrypto -lpcre2-8 -lpthread
+
+SRC := $(sort $(wildcard agent/*.c agent/*/*.c))
+OBJ := $(SRC:%.c=$(BUILD)/%.o)
+LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
+HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
+
+.PHONY: all posta demo test unit check check-layers check-format check-docs check-static asan tsan fuzz bench soak install \
+        docs clean setup-build setup-test setup-demo setup-check tools
+
+all: setup-build
+	$(Q)$(MAKE) --no-print-directory -j2 posta
+
+posta: $(BUILD)/posta
+
+$(BUILD)/posta: $(OBJ)
+	@echo "  LD    $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJ) $(LIBS)
+
+$(BUILD)/%.o: %.c Makefile
+	@echo "  CC    $<"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# ---- set-up: installs what is missing, says what and why, does nothing the second time ----
+
+setup-build setup-test setup-demo setup-check:
+	$(Q)tests/setup.sh $(@:setup-%=%)
+
+# ---- tests ----
+
+UNIT     := $(sort $(wildcard tests/unit/test_*.c))
+UNIT_BIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/unit/%)
+TOOLS    := $(sort $(wildcard tests/tools/*.c))
+TOOL_BIN := $(filter-out $(BUILD)/tests/tools/kclient,$(TOOLS:tests/tools/%.c=$(BUILD)/tests/tools/%))
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
+	@echo "  TEST  $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
+
+$(BUILD)/tests/tools/%: tests/tools/%.c tests/tools/kclient.c tests/tools/kclient.h
+	@echo "  TOOL  $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(if $(findstring kclient.h,$(shell cat $<)),tests/tools/kclient.c) -lrdkafka -lpthread
+
+tools: $(TOOL_BIN)
+unit-bin: $(UNIT_BIN)
+
+test: setup-test
+	$(Q)$(MAKE) --no-print-directory -j2 posta tools unit-bin
+	$(Q)BUILD=$(BUILD) tests/run.sh
+
+unit: setup-test
+	$(Q)$(MAKE) --no-print-directory -j2 unit-bin
+	$(Q)BUILD=$(BUILD) tests/run.sh unit
+
+asan: setup-test
+	$(Q)$(MAKE) --no-print-directory -j2 BUILD=build/asan SAN=address,undefined CFLAGS="-O1 -g" posta tools unit-bin
+	$(Q)BUILD=build/asan tests/run.sh unit mock
+
+tsan: setup-test
+	$(Q)$(MAKE) --no-print-directory -j2 BUILD=build/tsan SAN=thread CFLAGS="-O1 -g" posta tools unit-bin
+	$(Q)BUILD=build/tsan tests/run.sh unit mock
+
+# ---- fuzzing: FUZZ_SECONDS for each target, on top of the corpus that is kept ----
+
+FUZZ_SECONDS ?= 30
+FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+
+fuzz: setup-check
+	$(Q)$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" \
+		$(FUZZ:tests/fuzz/%.c=build/fuzz/%)
+	$(Q)for f in $(FUZZ:tests/fuzz/fuzz_%.c=%); do echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
+		ASAN_OPTIONS=detect_leaks=1 build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
+		build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+
+$(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
+	@echo "  FUZZ  $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -fsanitize=fuzzer,address,undefined -o $@ $< $(LIB) $(LIBS)
+
+# ---- checks ----
+
+check: setup-check check-layers check-format check-docs check-static
+
+check-layers:
+	$(Q)tests/check/layers.sh
+
+check-format:
+	$(Q)clang-format --dry-run --Werror $(SRC) $(HDR) $(UNIT) $(TOOLS) $(FUZZ) && echo "  OK    format"
+
+check-docs: posta
+	$(Q)BUILD=$(BUILD) tests/check/docs.sh
+
+check-static:
+	$(Q)cppcheck --quiet --error-exitcode=1 --std=c11 --enable=warning,portability -Iinclude -j2 \
+		--suppressions-list=tests/check/cppcheck.txt --inline-suppr agent && echo "  OK    cppcheck"
+	$(Q)shellcheck -x $$(git ls-files '*.sh' .ci/run) && echo "  OK    shellcheck"
+	$(Q)$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/clang posta && echo "  OK    clang"
+
+# Rewrite what is made from the option tables: config/posta.reference.yml and the options in docs/posta.8.
+docs: posta
+	$(Q)BUILD=$(BUILD) tests/check/docs.sh write
+
+# ---- the rest ----
+
+demo: setup-demo
+	$(Q)$(MAKE) --no-print-directory -j2 posta tools
+	$(Q)BUILD=$(BUILD) tests/demo/demo.sh
+
+bench: setup-test
+	$(Q)$(MAKE) --no-print-directory -j2 posta tools
+	$(Q)BUILD=$(BUILD) bench/run.sh
+
+soak: setup-test
+	$(Q)$(MAKE) --no-print-directory -j2 posta tools
+	$(Q)BUILD=$(BUILD) tests/run.sh soak
+
+install: all
+	install -D -m 0755 $(BUILD)/posta $(DESTDIR)$(PREFIX)/bin/posta
+	install -D -m 0644 docs/posta.8 $(DESTDIR)$(PREFIX)/share/man/man8/posta.8
+	install -D -m 0644 config/posta.reference.yml $(DESTDIR)$(PREFIX)/share/doc/posta/posta.reference.yml
+	install -D -m 0640 config/posta.yml $(DESTDIR)/etc/posta/posta.yml.example
+
+clean:
+	rm -rf $(BUILD) build
+
+-include $(OBJ:.o=.d)

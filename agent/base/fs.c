@@ -1,0 +1,264 @@
+/* fs.c: durable file operations; see fs.h. Each real call is preceded by fault_at, which a test can make
+ * fail; without faults that is one comparison. */
+#include <posta/fs.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- faults ---- */
+
+static const struct fs_fault *faults;
+static size_t n_faults;
+static int calls[FS_N_CALLS];
+
+void fs_set_faults(const struct fs_fault *rows, size_t n)
+{
+    faults = rows;
+    n_faults = rows ? n : 0;
+    memset(calls, 0, sizeof calls);
+}
+
+static const struct fs_fault *fault_at(enum fs_call call)
+{
+    if (!faults)
+        return NULL;
+    int now = ++calls[call];
+    for (size_t i = 0; i < n_faults; i++) {
+        const struct fs_fault *f = &faults[i];
+        int times = f->times ? f->times : 1;
+        if (f->call == call && now >= f->nth && (times < 0 || now < f->nth + times))
+            return f;
+    }
+    return NULL;
+}
+
+static int is_faulty(enum fs_call call)
+{
+    const struct fs_fault *f = fault_at(call);
+    if (f)
+        errno = f->fail;
+    return f != NULL;
+}
+
+/* ---- descriptors ---- */
+
+int fs_open(const char *path, int flags, mode_t mode, struct err *err)
+{
+    int fd = -1;
+    do {
+        if (is_faulty(FS_OPEN))
+            break;
+        fd = open(path, flags | O_CLOEXEC, mode);
+    } while (fd < 0 && errno == EINTR);
+    return fd >= 0 ? fd : err_sys(err, "open %s", path);
+}
+
+int fs_close(int fd)
+{
+    return fd >= 0 ? close(fd) : 0;
+}
+
+ssize_t fs_pread(int fd, void *into, size_t len, uint64_t offset, struct err *err)
+{
+    size_t done = 0;
+    while (done < len) {
+        ssize_t n = is_faulty(FS_READ) ? -1 : pread(fd, (char *)into + done, len - done, (off_t)(offset + done));
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(err, "read at byte %llu", (unsigned long long)offset);
+        if (n == 0)
+            break;
+        done += (size_t)n;
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t write_some(int fd, struct iovec *iov, int n_iov, uint64_t offset)
+{
+    const struct fs_fault *f = fault_at(FS_WRITE);
+    if (!f)
+        return pwritev(fd, iov, n_iov, (off_t)offset);
+    if (f->short_len) {
+        size_t len = iov->iov_len < f->short_len ? iov->iov_len : f->short_len;
+        ssize_t ignored = pwrite(fd, iov->iov_base, len, (off_t)offset);
+        (void)ignored; /* the test looks at the file */
+    }
+    errno = f->fail;
+    return -1;
+}
+
+int fs_pwritev(int fd, struct iovec *iov, int n_iov, uint64_t offset, struct err *err)
+{
+    while (n_iov > 0) {
+        ssize_t n = write_some(fd, iov, n_iov, offset);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return err_sys(err, "write at byte %llu", (unsigned long long)offset);
+        offset += (size_t)n;
+        for (; n_iov > 0 && (size_t)n >= iov->iov_len; iov++, n_iov--)
+            n -= (ssize_t)iov->iov_len;
+        if (n_iov > 0) {
+            iov->iov_base = (char *)iov->iov_base + n;
+            iov->iov_len -= (size_t)n;
+        }
+    }
+    return 0;
+}
+
+int fs_pwrite(int fd, const void *bytes, size_t len, uint64_t offset, struct err *err)
+{
+    struct iovec iov = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = len};
+    return fs_pwritev(fd, &iov, 1, offset, err);
+}
+
+int fs_sync(int fd, struct err *err)
+{
+    if (is_faulty(FS_SYNC) || fdatasync(fd) < 0)
+        return err_sys(err, "sync to disk");
+    return 0;
+}
+
+int fs_sync_dir(const char *dir, struct err *err)
+{
+    int fd = fs_open(dir, O_RDONLY | O_DIRECTORY, 0, err);
+    if (fd < 0)
+        return -1;
+    int failed = is_faulty(FS_SYNC_DIR) || fsync(fd) < 0;
+    if (failed)
+        err_sys(err, "sync folder %s", dir);
+    (void)fs_close(fd); /* read-only, nothing to lose */
+    return failed ? -1 : 0;
+}
+
+int fs_truncate(int fd, uint64_t len, struct err *err)
+{
+    if (is_faulty(FS_TRUNCATE) || ftruncate(fd, (off_t)len) < 0)
+        return err_sys(err, "cut to %llu bytes", (unsigned long long)len);
+    return 0;
+}
+
+/* ---- names ---- */
+
+int fs_rename(const char *from, const char *to, struct err *err)
+{
+    if (is_faulty(FS_RENAME) || rename(from, to) < 0)
+        return err_sys(err, "rename %s to %s", from, to);
+    return 0;
+}
+
+int fs_unlink(const char *path, struct err *err)
+{
+    if (is_faulty(FS_UNLINK) || unlink(path) < 0)
+        return err_sys(err, "delete %s", path);
+    return 0;
+}
+
+int fs_make_dirs(const char *path, mode_t mode, struct err *err)
+{
+    char part[PATH_MAX];
+    if (strlen(path) >= sizeof part)
+        return err_set(err, ERR_CONFIG, "path longer than %d bytes: %.60s...", PATH_MAX, path);
+    for (size_t i = 0;; i++) {
+        part[i] = path[i];
+        if (i > 0 && (path[i] == '/' || !path[i])) {
+            part[i] = '\0';
+            if (mkdir(part, mode) < 0 && errno != EEXIST && (errno != EROFS || access(part, F_OK) < 0))
+                return err_sys(err, "make folder %s", part);
+            part[i] = path[i];
+        }
+        if (!path[i])
+            return 0;
+    }
+}
+
+/* ---- whole files ---- */
+
+static int read_all(int fd, const char *path, size_t limit, struct buf *into, struct err *err)
+{
+    for (size_t done = 0;;) {
+        buf_reserve(into, 4096);
+        ssize_t n = fs_pread(fd, into->data + into->len, into->cap - into->len, done, err);
+        if (n < 0)
+            return err_wrap(err, "%s", path);
+        if (n == 0)
+            return 0;
+        into->len += (size_t)n;
+        done += (size_t)n;
+        if (done > limit)
+            return err_set(err, ERR_CONFIG, "%s is larger than %zu bytes", path, limit);
+    }
+}
+
+int fs_read_file(const char *path, size_t limit, struct buf *into, struct err *err)
+{
+    int fd = fs_open(path, O_RDONLY, 0, err);
+    if (fd < 0)
+        return -1;
+    int rc = read_all(fd, path, limit, into, err);
+    (void)fs_close(fd); /* read-only, nothing to lose */
+    return rc;
+}
+
+static int write_new(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+    int fd = fs_open(path, O_WRONLY | O_CREAT | O_TRUNC, mode, err);
+    if (fd < 0)
+        return -1;
+    int rc = fs_pwrite(fd, bytes, len, 0, err);
+    if (rc == 0)
+        rc = fs_sync(fd, err);
+    if (fs_close(fd) < 0 && rc == 0)
+        rc = err_sys(err, "close");
+    return rc ? err_wrap(err, "%s", path) : 0;
+}
+
+static void dir_of(const char *path, char dir[static PATH_MAX])
+{
+    snprintf(dir, PATH_MAX, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0';
+    else
+        strcpy(dir, ".");
+}
+
+int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)
+{
+    char temp[PATH_MAX], dir[PATH_MAX];
+    snprintf(temp, sizeof temp, "%s.new", path);
+    if (write_new(temp, bytes, len, mode, err) || fs_rename(temp, path, err))
+        return -1;
+    dir_of(path, dir);
+    return fs_sync_dir(dir, err);
+}
+
+static int say_holder(int fd, const char *path, struct err *err)
+{
+    char pid[32] = "";
+    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
+    pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+    return err_set(err, ERR_AGAIN, "%s is held by another posta%s%s", path, *pid ? ", pid " : "", pid);
+}
+
+int fs_lock(const char *path, struct err *err)
+{
+    int fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
+    if (fd < 0)
+        return -1;
+    char pid[32];
+    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+        (void)(errno == EWOULDBLOCK ? say_holder(fd, path, err) : err_sys(err, "lock %s", path));
+    else if (fs_truncate(fd, 0, err) == 0 && fs_pwrite(fd, pid, (size_t)len, 0, err) == 0)
+        return fd;
+    (void)fs_close(fd); /* not ours */
+    return -1;
+}

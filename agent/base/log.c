@@ -1,0 +1,134 @@
+/* log.c: posta's own log; see log.h. One buffer on the stack and one write(2) a line, so that lines of
+ * several threads never mix. */
+#include <posta/json.h>
+#include <posta/log.h>
+#include <posta/loop.h>
+
+#include <posta/bytes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct log_config log_conf = {.level = LOG_INFO};
+
+static const char *const level_names[] = {"debug", "info", "warn", "error"};
+static const char *const level_tags[] = {"DEBUG", "INFO ", "WARN ", "ERROR"};
+
+void log_setup(const struct log_config *config)
+{
+    log_conf = *config;
+}
+
+static bool is_selected(const char *part)
+{
+    const char *list = log_conf.selectors;
+    if (!list || !*list || strcmp(list, "*") == 0)
+        return true;
+    size_t len = strlen(part);
+    for (const char *at = list; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, part, len) == 0 && (at[len] == ',' || !at[len]))
+            return true;
+    }
+    return false;
+}
+
+static void format_time(char text[static 32])
+{
+    int64_t now = clock_wall_ns();
+    time_t seconds = (time_t)(now / NS_PER_S);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    size_t used = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text + used, 32 - used, ".%03dZ", (int)(now % NS_PER_S / NS_PER_MS));
+}
+
+static void write_line(struct buf *line)
+{
+    buf_putc(line, '\n');
+    ssize_t ignored = write(STDERR_FILENO, line->data, line->len);
+    (void)ignored; /* there is no second place to complain to */
+    buf_free(line);
+}
+
+static void write_json(enum log_level level, const char *part, const char *text)
+{
+    char stamp[32];
+    format_time(stamp);
+    struct buf line = BUF_INIT;
+    buf_printf(&line, "{\"log.level\":\"%s\",\"@timestamp\":\"%s\",\"log.logger\":\"%s\",\"message\":",
+               level_names[level], stamp, part);
+    json_string(&line, text);
+    buf_puts(&line, ",\"service.name\":\"posta\",\"ecs.version\":\"1.6.0\"}");
+    write_line(&line);
+}
+
+static void write_text(enum log_level level, const char *part, const char *text)
+{
+    char stamp[32];
+    format_time(stamp);
+    struct buf line = BUF_INIT;
+    buf_printf(&line, "%s %s %s: ", stamp, level_tags[level], part);
+    for (const char *c = text; *c; c++) /* a name from outside must not forge a line */
+        buf_putc(&line, (unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c);
+    write_line(&line);
+}
+
+static void emit(enum log_level level, const char *part, const char *text)
+{
+    if (log_conf.json)
+        write_json(level, part, text);
+    else
+        write_text(level, part, text);
+}
+
+static bool is_shown(enum log_level level, const char *part)
+{
+    if (level < log_conf.level)
+        return false;
+    return level != LOG_DEBUG || is_selected(part);
+}
+
+void log_write(enum log_level level, const char *part, const char *fmt, ...)
+{
+    if (!is_shown(level, part))
+        return;
+    char text[2048];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    emit(level, part, text);
+}
+
+/* For callers without a place of their own: one slot a text. */
+static struct log_limit *slot_of(uint32_t hash)
+{
+    static struct log_limit slots[64];
+    return &slots[hash % (sizeof slots / sizeof *slots)];
+}
+
+void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level level, const char *part,
+                 const char *fmt, ...)
+{
+    char text[2048];
+    va_list args;
+    va_start(args, fmt);
+    int len = vsnprintf(text, sizeof text - 64, fmt, args);
+    va_end(args);
+    uint32_t hash = (uint32_t)hash64(text, strlen(text)) | 1;
+    int64_t now = clock_mono_ns();
+    if (!limit)
+        limit = slot_of(hash);
+    if (hash == limit->text_hash && now - limit->last_ns < interval_ns) {
+        limit->suppressed++;
+        return;
+    }
+    if (limit->suppressed && len > 0)
+        snprintf(text + strlen(text), 64, " (said %llu times more)", (unsigned long long)limit->suppressed);
+    *limit = (struct log_limit){.last_ns = now, .text_hash = hash};
+    if (is_shown(level, part))
+        emit(level, part, text);
+}

@@ -1,0 +1,96 @@
+/* commands.c: what posta's commands do, by joining the parts. */
+#include "agent.h"
+
+#include <posta/log.h>
+
+#include <stdlib.h>
+
+/* ---- run ---- */
+
+int command_run(const struct cli_args *args)
+{
+    struct settings settings;
+    struct err err;
+    int status = settings_load(&settings, args);
+    if (status == 0) {
+        log_info("posta", "version " POSTA_VERSION ", data in %s, output %s", settings.globals.path_data, settings.output->name);
+        const struct pipeline_config config = {.settings = &settings, .once = args->once};
+        if (pipeline_run(&config, &status, &err))
+            log_error("posta", "cannot %s: %s", status == EXIT_START ? "start" : "go on", err.text);
+    }
+    settings_free(&settings);
+    return status;
+}
+
+/* ---- test ---- */
+
+/* The parts of a sender that check and test need: no spool, no data folder. */
+static int with_output(struct settings *settings, int (*use)(const struct settings *, const struct output_env *, struct err *))
+{
+    struct agent_identity identity = {.host = "test"};
+    struct loop *loop = NULL;
+    struct sender *sender = NULL;
+    struct err err;
+    const struct sender_config config = {.settings = settings, .identity = &identity};
+    int rc = loop_new(&loop, &err);
+    if (rc == 0)
+        rc = sender_new(&sender, &config, &err);
+    if (rc == 0) {
+        struct output_env env = sender_env(sender);
+        env.loop = loop;
+        rc = use(settings, &env, &err);
+    }
+    if (rc)
+        fprintf(stderr, "posta: %s\n", err.text);
+    sender_free(sender);
+    loop_free(loop);
+    return rc ? EXIT_START : EXIT_TOLD;
+}
+
+static int check_output(const struct settings *settings, const struct output_env *env, struct err *err)
+{
+    if (settings->output->check && settings->output->check(settings->output_self, env, err))
+        return -1;
+    printf("Config OK\n");
+    return 0;
+}
+
+static int test_output(const struct settings *settings, const struct output_env *env, struct err *err)
+{
+    return settings->output->test(settings->output_self, env, stdout, err);
+}
+
+int command_test(const struct cli_args *args)
+{
+    struct settings settings;
+    int status = settings_load(&settings, args);
+    if (status == 0)
+        status = with_output(&settings, strcmp(args->subcommand, "config") == 0 ? check_output : test_output);
+    settings_free(&settings);
+    return status;
+}
+
+/* ---- export ---- */
+
+static int export_reference(bool as_manual)
+{
+    for (const struct config_section *section = settings_sections(); section->rows; section++) {
+        if (as_manual)
+            options_manual(stdout, section->name, section->rows);
+        else
+            options_reference(stdout, section->name, section->rows);
+    }
+    return EXIT_TOLD;
+}
+
+int command_export(const struct cli_args *args)
+{
+    if (strcmp(args->subcommand, "config") != 0)
+        return export_reference(strcmp(args->subcommand, "manual") == 0);
+    struct settings settings;
+    int status = settings_load(&settings, args);
+    if (status == 0)
+        config_export(stdout, config_root(settings.config), settings_sections(), true);
+    settings_free(&settings);
+    return status;
+}

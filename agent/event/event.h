@@ -1,0 +1,65 @@
+/* event.h: chunk bytes → lines → event bytes, in the JSON that Beats make. */
+#ifndef POSTA_EVENT_H
+#define POSTA_EVENT_H
+
+#include <posta/buf.h>
+#include <posta/source.h>
+#include <stdbool.h>
+
+/* ---- line.c ---- */
+
+/* A walk over the lines of one chunk. */
+struct lines {
+    const char *bytes;
+    size_t len;
+    size_t at; /* everything before it was given out */
+};
+
+struct line {
+    const char *text; /* borrowed from the chunk, without its terminator */
+    size_t len;
+    size_t start; /* offset in the chunk */
+    size_t end;   /* behind its terminator */
+};
+
+/* The next line; false at the end. The last one may have no terminator. A '\r' before '\n' belongs to it. */
+bool line_next(struct lines *lines, struct line *line);
+
+/* ---- encode.c ---- */
+
+/* What every event of this process has. All borrowed for the life of the encoder. */
+struct event_agent {
+    const char *beat; /* @metadata.beat and agent.type */
+    const char *version;
+    const char *id, *ephemeral_id; /* uuids */
+    const char *name;              /* agent.name and host.name */
+};
+
+/* What every event of one input has. */
+struct event_input {
+    const char *type;    /* "filestream" */
+    const char *extra;   /* ready JSON members ("\"tags\":[\"a\"],\"fields\":{..}") or "" */
+    size_t limit_bytes;  /* longer lines are cut, marked truncated */
+};
+
+struct encoder {
+    struct buf head; /* up to the message */
+    struct buf tail; /* behind log.offset */
+    size_t id_at[2]; /* where the offset digits of the two ids stand in head */
+    size_t limit_bytes;
+    char stamp[32];
+    int64_t stamp_ms;
+};
+
+#define ENCODER_INIT {.stamp_ms = -1}
+
+/* Make the parts that all lines of one chunk share. */
+void encoder_begin(struct encoder *enc, const struct event_agent *agent, const struct event_input *input,
+                   const struct source *src, int64_t read_ns);
+
+/* Replace out's content by the event of one line, which begins at this offset of the file. is_cut: the line
+ * went on behind text. Returns true if it was cut, here or before. */
+bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut, struct buf *out);
+void encoder_free(struct encoder *enc);
+
+#endif

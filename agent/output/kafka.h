@@ -1,0 +1,93 @@
+/* kafka.h: the Kafka output's own state, for the kafka_*.c files. The only door to librdkafka. */
+#ifndef OUTPUT_KAFKA_H
+#define OUTPUT_KAFKA_H
+
+#include <librdkafka/rdkafka.h>
+#include <posta/buf.h>
+#include <posta/loop.h>
+#include <posta/output.h>
+
+enum kafka_compression { KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_LZ4, KAFKA_ZSTD };
+enum kafka_verification { VERIFY_FULL, VERIFY_STRICT, VERIFY_CERTIFICATE, VERIFY_NONE };
+
+/* output.kafka.ssl */
+struct kafka_tls {
+    int enabled; /* -1 = as it follows from the other keys */
+    struct str_list authorities;
+    char *certificate, *key, *key_passphrase;
+    int verification;
+    struct str_list protocols;
+    bool is_used; /* set by kafka_check_tls */
+};
+
+struct kafka_settings {
+    bool enabled;
+    struct str_list hosts;
+    char *topic;
+    char *client_id;
+    int compression;
+    uint64_t compression_level;
+    uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
+    int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns, keep_alive_ns, refresh_ns;
+    int64_t stall_ns;
+    char *username, *password, *mechanism;
+    struct kafka_tls tls;
+};
+
+struct kafka_stats {
+    uint64_t sent, acked, refused, failed, in_flight, producers_made, connection_errors;
+};
+
+/* One librdkafka instance and what belongs to it. */
+struct producer {
+    rd_kafka_t *rk;
+    rd_kafka_queue_t *queue;
+    rd_kafka_topic_t **topics; /* one a route */
+    struct loop_io io;         /* eventfd: the queue has something */
+};
+
+struct kafka {
+    struct kafka_settings set;
+    struct output_env env;
+    struct producer *producer; /* NULL while there is none */
+    char **topic_names;        /* one a route */
+    struct loop_task more;     /* the queue was not emptied */
+    struct loop_timer supervise;
+    bool is_busy;         /* the sender was told to wait */
+    bool is_held;         /* nothing is sent until everything in flight has its report and the hold is over */
+    bool must_replace;    /* the producer is of no use any more */
+    int64_t hold_until_ns, hold_wait_ns;
+    int64_t last_progress_ns;
+    bool is_up;           /* the last report was a success: for saying changes only */
+    struct kafka_stats stats;
+};
+
+/* ---- kafka_conf.c ---- */
+extern const struct option kafka_options[];
+/* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
+int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
+/* The topic of each input: output.kafka.topic with %{[fields.x]} filled in. */
+int kafka_name_topics(struct kafka *kafka, const struct output_env *env, struct err *err) MUST_CHECK;
+void kafka_free_topics(struct kafka *kafka);
+
+/* ---- kafka_tls.c ---- */
+/* Read and check the certificates before librdkafka sees them; sets tls->is_used. */
+int kafka_check_tls(struct kafka_tls *tls, struct err *err) MUST_CHECK;
+int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err *err) MUST_CHECK;
+
+/* ---- kafka_producer.c ---- */
+int producer_new(struct kafka *kafka, struct producer **producer, struct err *err) MUST_CHECK;
+/* Destroys it in a thread of its own, waiting at most wait_ms; what is in flight is given up. */
+void producer_free(struct producer *producer, struct loop *loop, int wait_ms);
+/* The partition of an event: which log it is from decides, so that order is kept. */
+void *kafka_pack_token(uint64_t token, uint32_t order_key);
+uint64_t kafka_token_of(const void *opaque);
+
+/* ---- kafka_test.c: `posta test output` ---- */
+int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err);
+
+/* ---- kafka_explain.c ---- */
+/* What the operator can do about a librdkafka error; never NULL. */
+const char *kafka_advice(rd_kafka_resp_err_t code, const char *text);
+
+#endif

@@ -1,0 +1,167 @@
+/* segment.c: names and headers of segment files.
+ *
+ * The name says the state, so that recovery needs nothing but a listing:
+ *   <no>.open   being appended to, or was when posta was killed: its last record may be torn
+ *   <no>.seg    closed: every byte was synced before it got this name
+ *   bad/        files that are not segments of this spool, kept for a human
+ *
+ * Header, version 1, 64 bytes, little-endian:
+ *
+ *   offset size
+ *        0    8  magic "postaspl"
+ *        8    4  version
+ *       12    4  salt of the record headers, random
+ *       16   16  uuid of the spool, the same in all its segments and its cursor
+ *       32    8  number, as in the name
+ *       40    8  seq of the first record
+ *       48   12  0
+ *       60    4  CRC-32C of bytes 0..59
+ *
+ * Then a CHECKPOINT record with all sources, then the rest.
+ */
+#include "segment.h"
+
+#include <posta/bytes.h>
+#include <posta/fs.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+
+static const char magic[8] = {'p', 'o', 's', 't', 'a', 's', 'p', 'l'};
+
+char *segment_path(const char *dir, const struct segment *seg)
+{
+    return mem_printf("%s/%016llx.%s", dir, (unsigned long long)seg->no, seg->is_open ? "open" : "seg");
+}
+
+void segment_pack_header(const struct segment *seg, uint8_t head[static SEGMENT_HEADER_BYTES])
+{
+    memset(head, 0, SEGMENT_HEADER_BYTES);
+    memcpy(head, magic, sizeof magic);
+    put_u32(head + 8, SEGMENT_VERSION);
+    put_u32(head + 12, seg->salt);
+    memcpy(head + 16, seg->uuid, UUID_BYTES);
+    put_u64(head + 32, seg->no);
+    put_u64(head + 40, seg->base_seq);
+    put_u32(head + 60, crc32c(0, head, 60));
+}
+
+static int unpack_header(const uint8_t *head, struct segment *seg, struct err *err)
+{
+    if (memcmp(head, magic, sizeof magic) != 0)
+        return err_set(err, ERR_CORRUPT, "does not begin like a segment");
+    if (get_u32(head + 60) != crc32c(0, head, 60))
+        return err_set(err, ERR_CORRUPT, "header: checksum differs");
+    if (get_u32(head + 8) != SEGMENT_VERSION)
+        return err_set(err, ERR_CORRUPT, "format version %u is not known here", get_u32(head + 8));
+    if (get_u64(head + 32) != seg->no)
+        return err_set(err, ERR_CORRUPT, "header says it is number %llu", (unsigned long long)get_u64(head + 32));
+    seg->salt = get_u32(head + 12);
+    memcpy(seg->uuid, head + 16, UUID_BYTES);
+    seg->base_seq = get_u64(head + 40);
+    return 0;
+}
+
+static int read_header(int fd, struct segment *seg, struct err *err)
+{
+    uint8_t head[SEGMENT_HEADER_BYTES];
+    struct stat st;
+    ssize_t n = fs_pread(fd, head, sizeof head, 0, err);
+    if (n < 0)
+        return -1;
+    if (n < (ssize_t)sizeof head)
+        return err_set(err, ERR_CORRUPT, "header is cut short");
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, "stat");
+    seg->size = (uint64_t)st.st_size;
+    return unpack_header(head, seg, err);
+}
+
+int segment_open(const char *dir, struct segment *seg, struct err *err)
+{
+    char *path = segment_path(dir, seg);
+    int fd = fs_open(path, O_RDONLY, 0, err);
+    if (fd >= 0 && read_header(fd, seg, err)) {
+        err_wrap(err, "%s", path);
+        (void)fs_close(fd); /* read-only, nothing to lose */
+        fd = -1;
+    }
+    free(path);
+    return fd;
+}
+
+static bool parse_name(const char *name, struct segment *seg)
+{
+    char *end;
+    if (strspn(name, "0123456789abcdef") != 16)
+        return false;
+    seg->no = strtoull(name, &end, 16);
+    seg->is_open = strcmp(end, ".open") == 0;
+    return seg->is_open || strcmp(end, ".seg") == 0;
+}
+
+static void insert_in_order(struct segment **first, struct segment *seg)
+{
+    while (*first && (*first)->no < seg->no)
+        first = &(*first)->next;
+    seg->next = *first;
+    *first = seg;
+}
+
+int segment_list(const char *dir, struct segment **first, struct err *err)
+{
+    DIR *stream = opendir(dir);
+    if (!stream)
+        return err_sys(err, "list %s", dir);
+    *first = NULL;
+    errno = 0;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        struct segment seg = {0};
+        if (parse_name(entry->d_name, &seg))
+            insert_in_order(first, memcpy(mem_alloc(sizeof seg), &seg, sizeof seg));
+    }
+    int failed = errno;
+    closedir(stream);
+    errno = failed;
+    return failed ? err_sys(err, "list %s", dir) : 0;
+}
+
+void segment_free_list(struct segment *first)
+{
+    while (first) {
+        struct segment *next = first->next;
+        free(first);
+        first = next;
+    }
+}
+
+int segment_seal(const char *dir, struct segment *seg, struct err *err)
+{
+    struct segment sealed = *seg;
+    sealed.is_open = false;
+    char *from = segment_path(dir, seg), *to = segment_path(dir, &sealed);
+    int rc = fs_rename(from, to, err);
+    if (rc == 0) {
+        seg->is_open = false;
+        rc = fs_sync_dir(dir, err);
+    }
+    free(from);
+    free(to);
+    return rc ? err_wrap(err, "close segment %016llx", (unsigned long long)seg->no) : 0;
+}
+
+int segment_quarantine(const char *dir, const struct segment *seg, struct err *err)
+{
+    char *bad = mem_printf("%s/bad", dir), *from = segment_path(dir, seg);
+    char *to = mem_printf("%s%s", bad, strrchr(from, '/'));
+    int rc = fs_make_dirs(bad, 0700, err);
+    if (rc == 0)
+        rc = fs_rename(from, to, err);
+    free(bad);
+    free(from);
+    free(to);
+    return rc;
+}

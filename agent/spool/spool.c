@@ -1,0 +1,168 @@
+/* spool.c: the spool as its users see it: open, registry, cursor, close. Format: segment.c, record.c, registry.c,
+ * cursor.c. Appending: append.c. Reading: reader.c. What a start does: recover.c.
+ *
+ * Happy path: tail appends chunks, the pipeline syncs, the sender reads behind and moves the cursor, and segments that
+ * lie wholly before the cursor are unlinked.
+ * Failure modes: those of append.c, reader.c and recover.c; an unlink that fails is tried again at the next move.
+ * On close: sync, save the cursor, give up the lock.
+ */
+#include "store.h"
+
+#include <posta/fs.h>
+#include <posta/log.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#define ROW(field, unit_text, text) {#field, unit_text, offsetof(struct spool_stats, field), text}
+const struct stat_row spool_stat_rows[] = {
+    ROW(bytes_in, "bytes", "log bytes taken into the spool"),
+    ROW(records_in, "records", "records written"),
+    ROW(syncs, "calls", "times data was made durable"),
+    ROW(segments, "files", "segment files now"),
+    ROW(disk_bytes, "bytes", "size of the segments now"),
+    ROW(torn_bytes, "bytes", "unfinished write cut off at start"),
+    ROW(damaged_regions, "places", "places left out because they were damaged"),
+    ROW(damaged_bytes, "bytes", "bytes in damaged places"),
+    ROW(missing_records, "records", "records that damage took"),
+    {0},
+};
+
+static int lock_and_recover(struct spool *spool, struct err *err)
+{
+    if (fs_make_dirs(spool->dir, 0700, err))
+        return -1;
+    char *lock = mem_printf("%s/lock", spool->dir);
+    spool->lock_fd = fs_lock(lock, err);
+    free(lock);
+    if (spool->lock_fd < 0)
+        return -1;
+    if (store_recover(spool, err))
+        return -1;
+    return reader_open(spool, spool->cursor.pos, err);
+}
+
+static void free_spool(struct spool *spool)
+{
+    reader_close(&spool->reader);
+    cursor_close(&spool->cursor);
+    (void)fs_close(spool->fd);      /* synced before, or lost with a logged error */
+    (void)fs_close(spool->lock_fd); /* gives up the lock */
+    segment_free_list(spool->first);
+    registry_clear(&spool->sources);
+    buf_free(&spool->scratch);
+    free(spool->dir);
+    free(spool);
+}
+
+int spool_open(struct spool **out, const struct spool_config *config, struct err *err)
+{
+    struct spool *spool = mem_zero(1, sizeof *spool);
+    spool->dir = mem_dup(config->path);
+    spool->max_bytes = config->max_bytes;
+    spool->segment_bytes = config->segment_bytes;
+    spool->fd = spool->lock_fd = -1;
+    spool->cursor = (struct cursor)CURSOR_INIT;
+    spool->reader.scan = (struct scan)SCAN_INIT;
+    if (lock_and_recover(spool, err)) {
+        free_spool(spool);
+        return err_wrap(err, "open spool");
+    }
+    *out = spool;
+    return 0;
+}
+
+void spool_close(struct spool *spool)
+{
+    if (!spool)
+        return;
+    struct err err;
+    if (spool_sync(spool, &err) || spool_save_cursor(spool, true, &err))
+        log_error("spool", "on close: %s", err.text);
+    free_spool(spool);
+}
+
+const struct spool_stats *spool_stats(const struct spool *spool)
+{
+    return &spool->stats;
+}
+
+/* ---- registry ---- */
+
+struct source *spool_sources(struct spool *spool)
+{
+    return spool->sources.first;
+}
+
+struct source *spool_source_by_id(struct spool *spool, const struct file_id *id)
+{
+    return registry_by_id(&spool->sources, id);
+}
+
+void spool_forget(struct spool *spool, struct source *src)
+{
+    registry_drop(&spool->sources, src);
+}
+
+/* ---- cursor ---- */
+
+void store_drop_first(struct spool *spool)
+{
+    struct segment *seg = spool->first;
+    char *path = segment_path(spool->dir, seg);
+    struct err err;
+    if (fs_unlink(path, &err) && err.kind != ERR_GONE) {
+        log_warn("spool", "%s; tried again with the next delivery", err.text);
+        free(path);
+        return;
+    }
+    free(path);
+    spool->first = seg->next;
+    spool->stats.segments--;
+    spool->stats.disk_bytes -= seg->size;
+    free(seg);
+}
+
+static bool is_delivered(const struct spool *spool, const struct segment *seg)
+{
+    return seg->next && seg->next->base_seq <= spool->cursor.pos.seq && spool->reader.seg != seg;
+}
+
+void spool_delivered(struct spool *spool, struct spool_pos pos)
+{
+    if (!spool_pos_less(spool->cursor.pos, pos))
+        return;
+    spool->cursor.pos = pos;
+    spool->cursor.is_dirty = true;
+    while (is_delivered(spool, spool->first)) {
+        const struct segment *first = spool->first;
+        store_drop_first(spool);
+        if (spool->first == first)
+            return;
+    }
+}
+
+struct spool_pos spool_cursor(const struct spool *spool)
+{
+    return spool->cursor.pos;
+}
+
+struct spool_pos spool_end(const struct spool *spool)
+{
+    return (struct spool_pos){.seq = spool->next_seq};
+}
+
+bool spool_is_drained(const struct spool *spool)
+{
+    return !spool_pos_less(spool->cursor.pos, spool_end(spool));
+}
+
+bool spool_cursor_is_dirty(const struct spool *spool)
+{
+    return spool->cursor.is_dirty || spool->cursor.is_unsynced;
+}
+
+int spool_save_cursor(struct spool *spool, bool sync, struct err *err)
+{
+    return cursor_save(&spool->cursor, spool->uuid, sync, err);
+}

@@ -1,0 +1,116 @@
+/* spool.h: the crash-safe store between files and broker, and the registry of positions.
+ *
+ * A folder of segments. Records are appended to the newest; readers follow behind; a segment goes when everything in it
+ * is delivered. Two watermarks: durable (synced) and delivered (the cursor). Loop thread only.
+ */
+#ifndef POSTA_SPOOL_H
+#define POSTA_SPOOL_H
+
+#include <posta/buf.h>
+#include <posta/err.h>
+#include <posta/plugin.h>
+#include <posta/source.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct spool_config {
+    const char *path;       /* folder; made with mode 0700 if missing; borrowed */
+    uint64_t max_bytes;     /* all segments together; 0 = no limit */
+    uint64_t segment_bytes; /* a segment is closed when it has reached this */
+};
+
+/* Counted since the start; what a start found is in the recovered_ and damaged_ rows. */
+struct spool_stats {
+    uint64_t bytes_in;          /* payload bytes taken in */
+    uint64_t records_in;        /* records written */
+    uint64_t syncs;             /* times data was made durable */
+    uint64_t segments;          /* files now */
+    uint64_t disk_bytes;        /* their size now */
+    uint64_t torn_bytes;        /* cut off the end at start: a write that a crash interrupted */
+    uint64_t damaged_regions;   /* places skipped because a checksum differed */
+    uint64_t damaged_bytes;     /* bytes in them */
+    uint64_t missing_records;   /* record numbers never seen by the reader because of damage */
+    uint64_t waiting_bytes;     /* payload between cursor and end, as far as the reader knows */
+};
+extern const struct stat_row spool_stat_rows[];
+
+struct spool;
+
+/* Lock the folder, recover what is there, and be ready to append. Damage never stops a start: it is
+ * counted, logged and moved to bad/. Errors: AGAIN (another posta holds it), DENIED, FULL, IO. */
+int spool_open(struct spool **spool, const struct spool_config *config, struct err *err) MUST_CHECK;
+
+/* Sync, save the cursor, unlock, free. NULL is fine. */
+void spool_close(struct spool *spool);
+
+const struct spool_stats *spool_stats(const struct spool *spool);
+
+/* ---- registry ---- */
+
+/* The first source; follow ->next. Owned by the spool; stable until spool_forget. */
+struct source *spool_sources(struct spool *spool);
+struct source *spool_source_by_id(struct spool *spool, const struct file_id *id);
+
+/* Begin a source. proto gives identity, epoch, path, input; number and time are filled in. */
+int spool_add_source(struct spool *spool, const struct source *proto, struct source **src, struct err *err) MUST_CHECK;
+
+/* Drop an ended source whose file is gone; takes effect in the next segment's checkpoint. */
+void spool_forget(struct spool *spool, struct source *src);
+
+/* ---- appending: all move src's position ---- */
+
+/* Append one chunk; chunk->from must be src->offset. FULL: no room now, nothing was written, the position
+ * stays: try again when delivery has made room. */
+int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk, struct err *err) MUST_CHECK;
+
+/* The source is read to its end. */
+int spool_end_source(struct spool *spool, struct source *src, enum end_proof proof, struct err *err) MUST_CHECK;
+
+/* Make everything appended so far durable. On failure the un-synced records are written again into a new
+ * segment; -1 only if that failed too (nothing is lost, call again later). */
+int spool_sync(struct spool *spool, struct err *err) MUST_CHECK;
+bool spool_is_dirty(const struct spool *spool);
+
+/* ---- reading and the cursor ---- */
+
+/* A place: everything of record `seq` before byte `done` of its payload. */
+struct spool_pos {
+    uint64_t seq;
+    uint64_t done;
+};
+
+enum spool_item_type { SPOOL_DATA = 1, SPOOL_END = 2 };
+
+struct spool_item {
+    enum spool_item_type type;
+    uint64_t seq;
+    const struct source *src; /* identity as of this record; borrowed until the next spool_next or rewind */
+    struct chunk chunk;       /* DATA; bytes borrowed until the next spool_next or rewind */
+    uint64_t skip;            /* payload bytes at its beginning that were delivered before */
+    enum end_proof proof;     /* END */
+    uint64_t end_offset;      /* END */
+};
+
+/* The next item in order. 1 = item filled, 0 = nothing more now, -1 = error (IO: try again later). */
+int spool_next(struct spool *spool, struct spool_item *item, struct err *err) MUST_CHECK;
+
+/* Read again from the cursor. */
+void spool_rewind(struct spool *spool);
+
+/* Everything before pos is delivered. Only grows. Deletes segments that are done; saves the cursor to its
+ * file at spool_save_cursor. */
+void spool_delivered(struct spool *spool, struct spool_pos pos);
+struct spool_pos spool_cursor(const struct spool *spool);
+int spool_save_cursor(struct spool *spool, bool sync, struct err *err) MUST_CHECK;
+bool spool_cursor_is_dirty(const struct spool *spool);
+
+/* The position behind the last record. */
+struct spool_pos spool_end(const struct spool *spool);
+static inline bool spool_pos_less(struct spool_pos a, struct spool_pos b)
+{
+    return a.seq != b.seq ? a.seq < b.seq : a.done < b.done;
+}
+/* True when all that was appended is delivered. */
+bool spool_is_drained(const struct spool *spool);
+
+#endif

@@ -1,0 +1,77 @@
+/* eof.c: is the end of a rotated file its final end?
+ *
+ * Happy path: a read lease is granted only if nobody has the file open for writing. It is asked for on files that were
+ * renamed or deleted, given back in the next instruction (a held lease blocks a writer's open), then the file is
+ * read once more: what a writer wrote before it closed is there.
+ * When to ask: when a writer closed it, and by a timer that backs off from 1 ms to 1 s.
+ * Failure modes: a lease needs the owner's user or CAP_LEASE. Where it is refused, a file that was closed and then quiet for
+ * 5 s counts as ended, marked "assumed" and counted.
+ */
+#include "follow.h"
+
+#include <posta/log.h>
+
+#include <errno.h>
+#include <fcntl.h>
+
+#define PROBE_FIRST_NS (1 * NS_PER_MS)
+#define PROBE_LAST_NS  (1 * NS_PER_S)
+#define QUIET_NS       (5 * NS_PER_S)
+
+enum lease_answer { LEASE_NO_WRITER, LEASE_WRITER, LEASE_UNABLE };
+
+static enum lease_answer probe(int fd)
+{
+    if (fcntl(fd, F_SETLEASE, F_RDLCK) == 0) {
+        fcntl(fd, F_SETLEASE, F_UNLCK);
+        return LEASE_NO_WRITER;
+    }
+    return errno == EAGAIN ? LEASE_WRITER : LEASE_UNABLE;
+}
+
+bool file_has_no_writer(int fd)
+{
+    return probe(fd) == LEASE_NO_WRITER;
+}
+
+static void ask_later(struct tail *tail, struct file *file)
+{
+    int64_t wait = file->probe_wait_ns ? 2 * file->probe_wait_ns : PROBE_FIRST_NS;
+    file->probe_wait_ns = wait > PROBE_LAST_NS ? PROBE_LAST_NS : wait;
+    file->probe_at_ns = loop_now(tail->loop) + file->probe_wait_ns;
+    file->was_closed = false;
+}
+
+static bool conclude(struct tail *tail, struct file *file, enum end_proof proof)
+{
+    struct err err;
+    if (tail->sink.end(tail->sink.arg, file->src, proof, &err)) {
+        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "tail", "%s: %s; tried again", file->src->path, err.text);
+        ask_later(tail, file);
+        return false;
+    }
+    proof == END_LEASE ? tail->stats.ends_proven++ : tail->stats.ends_assumed++;
+    log_debug("tail", "%s: generation of %llu bytes read to its end (%s)", file->src->path,
+              (unsigned long long)file->src->offset, end_proof_name(proof));
+    file_close(tail, file);
+    return true;
+}
+
+bool file_try_end(struct tail *tail, struct file *file)
+{
+    int64_t now = loop_now(tail->loop);
+    if (!file->was_closed && now < file->probe_at_ns)
+        return false;
+    enum lease_answer answer = probe(file->fd);
+    bool is_quiet = now - file->last_data_ns >= QUIET_NS;
+    if (answer == LEASE_WRITER || (answer == LEASE_UNABLE && !is_quiet))
+        return ask_later(tail, file), false;
+    enum read_result got;
+    while ((got = file_read(tail, file, SIZE_MAX)) == READ_MORE)
+        continue;
+    if (got == READ_AT_END)
+        got = file_read_rest(tail, file);
+    if (got == READ_BLOCKED || got == READ_FAILED)
+        return ask_later(tail, file), false;
+    return conclude(tail, file, answer == LEASE_NO_WRITER ? END_LEASE : END_ASSUMED);
+}

@@ -1,0 +1,129 @@
+/* pattern.c: paths with wildcards; see pattern.h. Wildcards are those of fnmatch(3) with FNM_PATHNAME, which for what people
+ * write in `paths` agree with Beats' (Go's filepath.Match). */
+#include "pattern.h"
+
+#include <posta/buf.h>
+
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { GLOBSTAR_LEVELS = 8 };
+
+static char *make_absolute(const char *path)
+{
+    char cwd[PATH_MAX];
+    if (*path == '/' || !getcwd(cwd, sizeof cwd))
+        return mem_dup(path);
+    return mem_printf("%s/%s", cwd, path);
+}
+
+/* "/a//b/./c" → "/a/b/c", in place. */
+static void tidy(char *path)
+{
+    char *to = path;
+    for (char *at = path; *at;) {
+        if (at[0] == '/' && at[1] == '/')
+            at++;
+        else if (at[0] == '/' && at[1] == '.' && (at[2] == '/' || !at[2]))
+            at += 2;
+        else
+            *to++ = *at++;
+    }
+    *to = '\0';
+}
+
+static int add_pattern(const char *path, struct pattern ***end, struct err *err)
+{
+    const char *slash = strrchr(path, '/');
+    if (!slash[1])
+        return err_set(err, ERR_CONFIG, "path '%s' ends with a slash: name the files in it, as in %s*.log", path, path);
+    struct pattern *pat = mem_zero(1, sizeof *pat);
+    pat->dir = slash == path ? mem_dup("/") : strndup(path, (size_t)(slash - path));
+    pat->name = mem_dup(slash + 1);
+    pat->is_exact = !strpbrk(pat->name, "*?[\\");
+    **end = pat;
+    *end = &pat->next;
+    return 0;
+}
+
+/* Put 0..8 levels of "*" in the place of the first "**". */
+static int expand_levels(const char *path, struct pattern ***end, struct err *err)
+{
+    const char *stars = strstr(path, "/**/");
+    if (!stars)
+        return add_pattern(path, end, err);
+    struct buf levels = BUF_INIT;
+    int rc = 0;
+    for (int n = 0; n <= GLOBSTAR_LEVELS && rc == 0; n++) {
+        char *one = mem_printf("%.*s%s/%s", (int)(stars - path), path, levels.len ? buf_str(&levels) : "", stars + 4);
+        rc = add_pattern(one, end, err);
+        free(one);
+        buf_puts(&levels, "/*");
+    }
+    buf_free(&levels);
+    return rc;
+}
+
+int pattern_parse(const struct str_list *paths, struct pattern **list, struct err *err)
+{
+    struct pattern **end = list;
+    *list = NULL;
+    for (size_t i = 0; i < paths->n; i++) {
+        char *path = make_absolute(paths->at[i]);
+        tidy(path);
+        int rc = expand_levels(path, &end, err);
+        free(path);
+        if (rc) {
+            pattern_free(*list);
+            *list = NULL;
+            return -1;
+        }
+    }
+    return 0;
+}
+
+void pattern_free(struct pattern *list)
+{
+    while (list) {
+        struct pattern *next = list->next;
+        free(list->dir);
+        free(list->name);
+        free(list);
+        list = next;
+    }
+}
+
+bool pattern_matches_dir(const struct pattern *pat, const char *dir)
+{
+    return fnmatch(pat->dir, dir, FNM_PATHNAME) == 0;
+}
+
+bool pattern_matches_name(const struct pattern *pat, const char *name)
+{
+    if (pat->is_exact)
+        return strcmp(pat->name, name) == 0;
+    return fnmatch(pat->name, name, FNM_PATHNAME) == 0;
+}
+
+static bool is_compressed(const char *name)
+{
+    static const char *const endings[] = {".gz", ".bz2", ".xz", ".zst", ".Z", ".lz4", ".zip"};
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        size_t n = strlen(endings[i]);
+        if (len > n && strcmp(name + len - n, endings[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool pattern_is_sibling(const struct pattern *pat, const char *name)
+{
+    size_t len = strlen(pat->name);
+    if (!pat->is_exact || strncmp(name, pat->name, len) != 0)
+        return false;
+    return (name[len] == '.' || name[len] == '-') && name[len + 1] && !is_compressed(name);
+}

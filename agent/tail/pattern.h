@@ -1,0 +1,28 @@
+/* pattern.h: a path of an input, split into folders and a name. */
+#ifndef TAIL_PATTERN_H
+#define TAIL_PATTERN_H
+
+#include <posta/err.h>
+#include <posta/plugin.h>
+#include <regex.h>
+#include <stdbool.h>
+
+struct pattern {
+    char *dir;      /* may hold wildcards */
+    char *name;     /* may hold wildcards */
+    bool is_exact;  /* name holds none: it is one log, whatever it is rotated to */
+    struct pattern *next;
+};
+
+/* Split paths; a `**` folder is expanded to 0..8 levels as Beats does. Relative paths are taken from the
+ * working directory. Caller frees. */
+int pattern_parse(const struct str_list *paths, struct pattern **list, struct err *err) MUST_CHECK;
+void pattern_free(struct pattern *list);
+
+bool pattern_matches_dir(const struct pattern *pat, const char *dir);
+bool pattern_matches_name(const struct pattern *pat, const char *name);
+
+/* A rotated generation of an exact name: NAME.<something> or NAME-<something>, not compressed. */
+bool pattern_is_sibling(const struct pattern *pat, const char *name);
+
+#endif

@@ -1,0 +1,385 @@
+/* tail.c: the folder's public face, and the pass over what needs reading.
+ *
+ * Happy path: an event marks a file or a folder and defers one pass; the pass looks at marked folders, reads marked files,
+ * older generations first, looks for the end of rotated ones, and makes room where posta rotates.
+ * While files grow they are read by the clock, every 5 ms, and the kernel is told to be silent about growth in that
+ * folder (a wake-up for each write would cost more than the reading); renames and new files are still told at once.
+ * When a tick finds nothing, growth is told again and everything is read once more, so nothing falls between.
+ * Failure modes: lost events: all folders and files are looked at. No inotify: every folder is looked at by the clock.
+ * The spool is full: reading stops, descriptors and positions stay, tail_resume goes on.
+ * On close: descriptors are closed; positions are the spool's.
+ */
+#include "follow.h"
+
+#include <posta/log.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+
+#define TICK_NS       (5 * NS_PER_MS)
+#define UNWATCHED_NS  (250 * NS_PER_MS) /* folders without inotify */
+enum { PASS_BUDGET_BYTES = 1024 * 1024, HOT_FILES_MAX = 16 };
+
+/* ---- what is known after a pass ---- */
+
+static struct dir *dir_by_wd(struct tail *tail, int wd)
+{
+    struct dir *dir = tail->dirs;
+    while (dir && dir->wd != wd)
+        dir = dir->next;
+    return dir;
+}
+
+static size_t count_files(const struct tail *tail, const struct dir *dir)
+{
+    size_t n = 0;
+    for (const struct file *file = tail->files; file; file = file->next)
+        n += file->dir == dir;
+    return n;
+}
+
+static void set_hot(struct tail *tail, struct dir *dir, bool is_hot)
+{
+    struct err err;
+    if (dir->wd < 0 || dir->is_hot == is_hot)
+        return;
+    if (watch_dir(tail->watch, dir->path, !is_hot, &err) != dir->wd)
+        dir->needs_scan = true; /* another folder has the path now: its files are found by the scan */
+    dir->is_hot = is_hot;
+    for (struct file *file = tail->files; file; file = file->next)
+        if (file->dir == dir && !is_hot)
+            file->is_ready = true;
+}
+
+/* ---- events ---- */
+
+static void look_at_everything(struct tail *tail)
+{
+    for (struct dir *dir = tail->dirs; dir; dir = dir->next)
+        dir->needs_scan = true;
+    for (struct file *file = tail->files; file; file = file->next)
+        file->is_ready = true;
+}
+
+static void name_gone(struct tail *tail, struct dir *dir, const char *name, uint32_t cookie)
+{
+    struct file *file = file_by_name(tail, dir, name);
+    if (!file)
+        return;
+    file_displace(tail, file);
+    tail->moved = (struct rename_half){.cookie = cookie, .file = cookie ? file : NULL};
+}
+
+static void name_appeared(struct tail *tail, struct dir *dir, const char *name, uint32_t cookie)
+{
+    struct rename_half moved = tail->moved;
+    struct file *had_it = file_by_name(tail, dir, name);
+    tail->moved = (struct rename_half){0};
+    if (had_it && cookie)
+        file_displace(tail, had_it); /* renamed over */
+    if (moved.file && cookie && moved.cookie == cookie) {
+        moved.file->name = mem_dup(name);
+        moved.file->dir = dir;
+        return;
+    }
+    discover_name(tail, dir, name);
+}
+
+static void name_grew(struct tail *tail, struct dir *dir, const char *name, bool was_closed)
+{
+    struct file *file = file_by_name(tail, dir, name);
+    if (!file) {
+        discover_name(tail, dir, name);
+        return;
+    }
+    file->is_ready = true;
+    file->was_closed |= was_closed;
+}
+
+static void dir_gone(struct dir *dir)
+{
+    dir->wd = -1;
+    dir->is_hot = false;
+    dir->needs_scan = true;
+}
+
+static void heard(void *arg, int wd, enum watch_event what, const char *name, uint32_t cookie)
+{
+    struct tail *tail = arg;
+    struct dir *dir = dir_by_wd(tail, wd);
+    loop_defer(tail->loop, &tail->work);
+    if (what == WATCH_LOST) {
+        tail->stats.overflows++;
+        look_at_everything(tail);
+        return;
+    }
+    if (!dir)
+        return;
+    switch (what) {
+    case WATCH_APPEARED:
+        name_appeared(tail, dir, name, cookie);
+        break;
+    case WATCH_GONE:
+        name_gone(tail, dir, name, cookie);
+        break;
+    case WATCH_GREW:
+    case WATCH_CLOSED:
+        name_grew(tail, dir, name, what == WATCH_CLOSED);
+        break;
+    default:
+        dir_gone(dir);
+    }
+}
+
+/* ---- the pass ---- */
+
+static void scan_marked_dirs(struct tail *tail)
+{
+    for (struct dir *dir = tail->dirs; dir; dir = dir->next)
+        if (dir->needs_scan)
+            discover_dir(tail, dir);
+}
+
+/* An older generation of the same log has bytes left: the younger waits, so that lines keep their order. */
+static bool must_wait(const struct tail *tail, const struct file *file)
+{
+    for (const struct file *older = tail->files; older != file; older = older->next)
+        if (older->is_ready && strcmp(older->src->path, file->src->path) == 0)
+            return true;
+    return false;
+}
+
+static void read_one(struct tail *tail, struct file *file)
+{
+    tail->has_new_data = false;
+    enum read_result got = file_read(tail, file, PASS_BUDGET_BYTES);
+    if (got == READ_AT_END)
+        file->is_ready = false;
+    if (tail->has_new_data && file->dir && count_files(tail, file->dir) <= HOT_FILES_MAX)
+        file->dir->has_grown = true;
+}
+
+static bool read_marked_files(struct tail *tail)
+{
+    bool is_done = true;
+    for (struct file *file = tail->files; file && !tail->is_blocked; file = file->next) {
+        if (file->is_ready && !must_wait(tail, file))
+            read_one(tail, file);
+        is_done &= !file->is_ready;
+    }
+    return is_done;
+}
+
+/* Returns when to ask again, -1 = no rotated file is open. */
+static int64_t look_for_ends(struct tail *tail)
+{
+    int64_t now = loop_now(tail->loop), wait = -1;
+    for (struct file *file = tail->files, *next; file && !tail->is_blocked; file = next) {
+        next = file->next;
+        if (!file->is_rotated || file->is_ready || file_try_end(tail, file))
+            continue;
+        int64_t until = file->probe_at_ns > now ? file->probe_at_ns - now : 0;
+        wait = wait < 0 || until < wait ? until : wait;
+    }
+    return wait;
+}
+
+/* Returns true while some folder is read by the clock. */
+static bool settle_dirs(struct tail *tail)
+{
+    bool is_busy = false;
+    for (struct dir *dir = tail->dirs; dir; dir = dir->next) {
+        bool was_hot = dir->is_hot;
+        set_hot(tail, dir, dir->has_grown);
+        is_busy |= dir->has_grown || was_hot;
+        dir->has_grown = false;
+    }
+    return is_busy;
+}
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+}
+
+static void pass(void *arg)
+{
+    struct tail *tail = arg;
+    scan_marked_dirs(tail);
+    bool is_done = read_marked_files(tail);
+    int64_t wait = look_for_ends(tail);
+    wait = sooner(wait, rotate_where_due(tail));
+    if (tail->is_blocked)
+        return; /* tail_resume */
+    if (settle_dirs(tail))
+        wait = sooner(wait, TICK_NS);
+    if (!is_done)
+        loop_defer(tail->loop, &tail->work);
+    else if (wait >= 0)
+        loop_set_timer(tail->loop, &tail->tick, wait);
+}
+
+static void tick(void *arg)
+{
+    struct tail *tail = arg;
+    for (struct file *file = tail->files; file; file = file->next)
+        if (file->is_rotated || (file->dir && file->dir->is_hot))
+            file->is_ready = true;
+    loop_defer(tail->loop, &tail->work);
+}
+
+static int64_t rescan_wait(const struct tail *tail)
+{
+    int64_t wait = INT64_MAX;
+    for (const struct input *in = tail->inputs; in; in = in->next)
+        if (in->conf->check_interval_ns < wait)
+            wait = in->conf->check_interval_ns;
+    for (const struct dir *dir = tail->dirs; dir; dir = dir->next)
+        if (dir->wd < 0 && wait > UNWATCHED_NS)
+            wait = UNWATCHED_NS;
+    return wait;
+}
+
+static void rescan(void *arg)
+{
+    struct tail *tail = arg;
+    discover_dirs(tail);
+    look_at_everything(tail);
+    loop_defer(tail->loop, &tail->work);
+    loop_set_timer(tail->loop, &tail->rescan, rescan_wait(tail));
+}
+
+/* ---- the public face ---- */
+
+int tail_new(struct tail **out, struct loop *loop, const struct tail_sink *sink, struct err *err)
+{
+    struct tail *tail = mem_zero(1, sizeof *tail);
+    tail->loop = loop;
+    tail->sink = *sink;
+    tail->work = (struct loop_task){.run = pass, .arg = tail};
+    tail->tick = (struct loop_timer){.fire = tick, .arg = tail};
+    tail->rescan = (struct loop_timer){.fire = rescan, .arg = tail};
+    if (watch_new(&tail->watch, loop, heard, tail, err)) {
+        log_warn("tail", "%s; folders are looked at by the clock, every %d ms", err->text,
+                 (int)(UNWATCHED_NS / NS_PER_MS));
+        tail->watch = NULL;
+    }
+    *out = tail;
+    return 0;
+}
+
+static void free_input(struct input *in)
+{
+    pattern_free(in->patterns);
+    for (size_t i = 0; i < in->n_excludes; i++)
+        regex_free(in->excludes[i]);
+    free(in->excludes);
+    free(in);
+}
+
+void tail_free(struct tail *tail)
+{
+    if (!tail)
+        return;
+    while (tail->files)
+        file_close(tail, tail->files);
+    for (struct dir *dir = tail->dirs, *next; dir; dir = next) {
+        next = dir->next;
+        free(dir->path);
+        free(dir);
+    }
+    for (struct input *in = tail->inputs, *next; in; in = next) {
+        next = in->next;
+        free_input(in);
+    }
+    loop_cancel_timer(tail->loop, &tail->tick);
+    loop_cancel_timer(tail->loop, &tail->rescan);
+    loop_drop_task(tail->loop, &tail->work);
+    watch_free(tail->watch);
+    buf_free(&tail->block);
+    free(tail);
+}
+
+int tail_add_input(struct tail *tail, const struct tail_input *conf, struct err *err)
+{
+    struct input *in = mem_zero(1, sizeof *in);
+    in->conf = conf;
+    in->excludes = mem_zero(conf->exclude_files.n, sizeof *in->excludes);
+    int rc = pattern_parse(&conf->paths, &in->patterns, err);
+    for (size_t i = 0; i < conf->exclude_files.n && rc == 0; i++)
+        if ((rc = regex_new(&in->excludes[i], conf->exclude_files.at[i], err)) == 0)
+            in->n_excludes++;
+    if (rc) {
+        free_input(in);
+        return err_wrap(err, "input '%s'", conf->id);
+    }
+    in->next = tail->inputs;
+    tail->inputs = in;
+    return 0;
+}
+
+int tail_start(struct tail *tail, bool once, struct err *err)
+{
+    (void)err; /* what is not there yet is looked for again */
+    tail->once = once;
+    discover_dirs(tail);
+    scan_marked_dirs(tail);
+    loop_defer(tail->loop, &tail->work);
+    if (!once)
+        loop_set_timer(tail->loop, &tail->rescan, rescan_wait(tail));
+    return 0;
+}
+
+void tail_resume(struct tail *tail)
+{
+    if (!tail->is_blocked)
+        return;
+    tail->is_blocked = false;
+    look_at_everything(tail);
+    loop_defer(tail->loop, &tail->work);
+}
+
+/* In `once`, a file that nobody writes to is at its end: a last line without a newline counts. */
+static void read_rests(struct tail *tail)
+{
+    for (struct file *file = tail->files; file; file = file->next)
+        if (file_has_no_writer(file->fd))
+            (void)file_read_rest(tail, file); /* a failed read is said and stays for the next run */
+}
+
+bool tail_read_to_end(struct tail *tail)
+{
+    for (struct file *file = tail->files; file; file = file->next)
+        file->is_ready = true;
+    scan_marked_dirs(tail);
+    while (!tail->is_blocked && !read_marked_files(tail))
+        continue;
+    if (tail->is_blocked)
+        return false;
+    look_for_ends(tail);
+    if (tail->once)
+        read_rests(tail);
+    return !tail->is_blocked;
+}
+
+const struct tail_stats *tail_stats(const struct tail *tail)
+{
+    return &tail->stats;
+}
+
+#define ROW(field, unit_text, text) {#field, unit_text, offsetof(struct tail_stats, field), text}
+const struct stat_row tail_stat_rows[] = {
+    ROW(files_open, "files", "files open now"),
+    ROW(files_found, "files", "files found since the start"),
+    ROW(bytes_read, "bytes", "bytes taken from files"),
+    ROW(chunks, "chunks", "runs of lines handed on"),
+    ROW(rotations, "files", "followed files that got another name, were replaced or deleted"),
+    ROW(rotations_made, "files", "of these, renamed by posta itself"),
+    ROW(truncations, "files", "files cut to a smaller size or rewritten"),
+    ROW(ends_proven, "files", "generations read to an end that no writer had open any more"),
+    ROW(ends_assumed, "files", "generations whose end was taken from silence"),
+    ROW(lost_unknown, "times", "losses whose size cannot be known"),
+    ROW(overflows, "times", "the kernel dropped file events"),
+    ROW(read_errors, "times", "reads that failed"),
+    {0},
+};

@@ -1,0 +1,102 @@
+/* watch.c: inotify on folders.
+ *
+ * Happy path: events are read in blocks and told one by one; after the last one of a block the owner is told nothing
+ * more (it defers its work).
+ * Failure modes: the kernel's queue overflows: WATCH_LOST. No instance is left for this user (EMFILE): watch_new
+ * fails with FULL and the owner looks by the clock.
+ * On close: the descriptor takes all watches with it.
+ */
+#include "watch.h"
+
+#include <posta/buf.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/inotify.h>
+#include <unistd.h>
+
+enum { EVENT_BLOCK_BYTES = 16 * 1024 };
+
+struct watch {
+    struct loop *loop;
+    struct loop_io io;
+    void (*heard)(void *arg, int wd, enum watch_event what, const char *name, uint32_t cookie);
+    void *arg;
+    char block[EVENT_BLOCK_BYTES] __attribute__((aligned(__alignof__(struct inotify_event))));
+};
+
+static const struct {
+    uint32_t bit;
+    enum watch_event what;
+} meanings[] = {
+    {IN_CREATE, WATCH_APPEARED}, {IN_MOVED_TO, WATCH_APPEARED}, {IN_ATTRIB, WATCH_APPEARED},
+    {IN_MOVED_FROM, WATCH_GONE}, {IN_DELETE, WATCH_GONE},       {IN_MODIFY, WATCH_GREW},
+    {IN_CLOSE_WRITE, WATCH_CLOSED},
+};
+
+static void tell(struct watch *watch, const struct inotify_event *ev)
+{
+    if (ev->mask & IN_Q_OVERFLOW) {
+        watch->heard(watch->arg, -1, WATCH_LOST, "", 0);
+        return;
+    }
+    if (ev->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
+        watch->heard(watch->arg, ev->wd, WATCH_DIR_GONE, "", 0);
+        return;
+    }
+    for (size_t i = 0; i < sizeof meanings / sizeof *meanings && ev->len; i++)
+        if (ev->mask & meanings[i].bit)
+            watch->heard(watch->arg, ev->wd, meanings[i].what, ev->name, ev->cookie);
+}
+
+static void read_events(void *arg)
+{
+    struct watch *watch = arg;
+    ssize_t n = read(watch->io.fd, watch->block, sizeof watch->block);
+    for (ssize_t at = 0; at < n;) {
+        const struct inotify_event *ev = (const void *)(watch->block + at);
+        tell(watch, ev);
+        at += (ssize_t)(sizeof *ev + ev->len);
+    }
+}
+
+int watch_new(struct watch **out, struct loop *loop,
+              void (*heard)(void *, int, enum watch_event, const char *, uint32_t), void *arg, struct err *err)
+{
+    int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+    if (fd < 0 && errno == EMFILE)
+        return err_set(err, ERR_FULL, "no inotify instance is left for this user: raise fs.inotify.max_user_instances");
+    if (fd < 0)
+        return err_sys(err, "start inotify");
+    struct watch *watch = mem_zero(1, sizeof *watch);
+    watch->loop = loop;
+    watch->io = (struct loop_io){.fd = fd, .ready = read_events, .arg = watch};
+    watch->heard = heard;
+    watch->arg = arg;
+    if (loop_add(loop, &watch->io, err)) {
+        close(fd);
+        free(watch);
+        return -1;
+    }
+    *out = watch;
+    return 0;
+}
+
+void watch_free(struct watch *watch)
+{
+    if (!watch)
+        return;
+    loop_remove(watch->loop, &watch->io);
+    close(watch->io.fd);
+    free(watch);
+}
+
+int watch_dir(struct watch *watch, const char *path, bool with_growth, struct err *err)
+{
+    uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF |
+                    IN_MOVE_SELF | IN_ONLYDIR | (with_growth ? IN_MODIFY : 0);
+    int wd = inotify_add_watch(watch->io.fd, path, mask);
+    if (wd < 0 && errno == ENOSPC)
+        return err_set(err, ERR_FULL, "no inotify watch is left for this user: raise fs.inotify.max_user_watches");
+    return wd >= 0 ? wd : err_sys(err, "watch folder %s", path);
+}

@@ -1,0 +1,58 @@
+/* output.h: what an output is to the sender.
+ *
+ * Events are offered in order, each with a token that names its place. An output accepts or is busy, at once; later it gives
+ * one verdict for each accepted event, in any order. After `again` it has forgotten everything that has no verdict, and
+ * the sender offers those events once more, under the same tokens. Loop thread.
+ */
+#ifndef POSTA_OUTPUT_H
+#define POSTA_OUTPUT_H
+
+#include <posta/loop.h>
+#include <posta/plugin.h>
+#include <stdio.h>
+
+struct out_event {
+    const char *bytes; /* JSON; borrowed during the call */
+    size_t len;
+    int64_t time_ms;    /* wall clock, when the line was read */
+    uint32_t order_key; /* events of one log have one: they stay in order */
+    unsigned route;     /* which input it came from; see output_env.text */
+};
+
+enum verdict {
+    VERDICT_DELIVERED,
+    VERDICT_REFUSED, /* this event will never be accepted: dead letter */
+};
+
+struct output_env {
+    struct loop *loop;
+    void *arg;
+    unsigned n_routes;
+    /* A static field of an input, such as "fields.topic" or "agent.name"; NULL if it has none. */
+    const char *(*text)(void *arg, unsigned route, const char *field);
+    /* bytes: the event again, for the dead letter; NULL with DELIVERED. why: NULL with DELIVERED. */
+    void (*verdict)(void *arg, uint64_t token, enum verdict verdict, const char *why, const char *bytes, size_t len);
+    void (*room)(void *arg);  /* not busy any more */
+    void (*again)(void *arg); /* offer what has no verdict once more */
+};
+
+struct output {
+    const char *name; /* as in output.<name> */
+    const char *doc;
+    const struct option *options;
+    size_t size; /* of its own struct, which the options are read into */
+    const struct stat_row *stat_rows;
+    const void *(*stats)(const void *self);
+    /* Check everything that can be known without the network: files, certificates, words. */
+    int (*check)(void *self, const struct output_env *env, struct err *err);
+    int (*open)(void *self, const struct output_env *env, struct err *err);
+    /* 0 = accepted; -1 AGAIN = busy, wait for room; REFUSED is a verdict, given before it returns 0. */
+    int (*send)(void *self, const struct out_event *ev, uint64_t token, struct err *err);
+    /* Nothing more comes for now: do not wait to fill batches. */
+    void (*flush)(void *self);
+    /* Connect for real and print what is found, step by step. */
+    int (*test)(void *self, const struct output_env *env, FILE *to, struct err *err);
+    void (*close)(void *self); /* accepts a half-opened one; bounded time */
+};
+
+#endif

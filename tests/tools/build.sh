@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Builds the test tools into build/tests/tools. A tool is TOOL.c, with kclient.c when it speaks Kafka
+# (collect also event.c and tally.c). Builds only what
+# is older than its sources; safe to be called by several tests at once.
+#
+#   tests/tools/build.sh [TOOL ...]     default: all
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+OUT=${POSTA_TOOLS:-$HERE/../../build/tests/tools}
+CC=${CC:-gcc}
+CFLAGS=${TOOLS_CFLAGS:--O2 -g}
+KAFKA_TOOLS=" kadmin collect produce brokerd "
+
+is_fresh() { # FILE SOURCE...
+    local file=$1 source
+    shift
+    [[ -x $file ]] || return 1
+    for source; do [[ ! $source -nt $file ]] || return 1; done
+}
+
+# Compiles to a name of its own and renames, so that no test ever runs half a program.
+compile() { # TOOL SOURCE... -- LIBRARY...
+    local tool=$1 flags
+    shift
+    read -ra flags <<<"$CFLAGS"
+    "$CC" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wformat=2 -Werror "${flags[@]}" -I"$HERE" \
+        -o "$OUT/.$tool.$$" "$@"
+    mv "$OUT/.$tool.$$" "$OUT/$tool"
+}
+
+build() { # TOOL
+    local tool=$1 kafka
+    local sources=("$HERE/$tool.c")
+    local libs=()
+    if [[ $KAFKA_TOOLS == *" $tool "* ]]; then
+        sources+=("$HERE/kclient.c")
+        read -ra kafka <<<"$(pkg-config --cflags --libs rdkafka)"
+        libs+=("${kafka[@]}")
+    fi
+    [[ $tool != collect ]] || sources+=("$HERE/event.c" "$HERE/tally.c")
+    is_fresh "$OUT/$tool" "${sources[@]}" "$HERE"/*.h && return 0
+    compile "$tool" "${sources[@]}" "${libs[@]}"
+}
+
+main() {
+    local tool
+    mkdir -p "$OUT"
+    (($# > 0)) || set -- kadmin collect produce brokerd linewriter
+    for tool; do build "$tool"; done
+}
+
+main "$@"
