@@ -28,6 +28,38 @@ const struct stat_row spool_stat_rows[] = {
     {0},
 };
 
+static void drop_first(struct spool *spool)
+{
+    struct segment *seg = spool->first;
+    char *path = segment_path(spool->dir, seg);
+    struct err err;
+    if (fs_unlink(path, &err) && err.kind != ERR_GONE) {
+        log_warn("spool", "%s; tried again with the next delivery", err.text);
+        free(path);
+        return;
+    }
+    free(path);
+    spool->first = seg->next;
+    spool->stats.segments--;
+    spool->stats.disk_bytes -= seg->size;
+    free(seg);
+}
+
+static bool is_delivered(const struct spool *spool, const struct segment *seg)
+{
+    return seg->next && seg->next->base_seq <= spool->cursor.pos.seq && spool->reader.seg != seg;
+}
+
+static void drop_delivered(struct spool *spool)
+{
+    while (is_delivered(spool, spool->first)) {
+        const struct segment *first = spool->first;
+        drop_first(spool);
+        if (spool->first == first)
+            return;
+    }
+}
+
 static int lock_and_recover(struct spool *spool, struct err *err)
 {
     if (fs_make_dirs(spool->dir, 0700, err))
@@ -37,9 +69,7 @@ static int lock_and_recover(struct spool *spool, struct err *err)
     free(lock);
     if (spool->lock_fd < 0)
         return -1;
-    if (store_recover(spool, err))
-        return -1;
-    return reader_open(spool, spool->cursor.pos, err);
+    return store_recover(spool, err) || reader_open(spool, spool->cursor.pos, err) ? -1 : 0;
 }
 
 static void free_spool(struct spool *spool)
@@ -68,6 +98,7 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
         free_spool(spool);
         return err_wrap(err, "open spool");
     }
+    drop_delivered(spool);
     *out = spool;
     return 0;
 }
@@ -106,40 +137,13 @@ void spool_forget(struct spool *spool, struct source *src)
 
 /* ---- cursor ---- */
 
-void store_drop_first(struct spool *spool)
-{
-    struct segment *seg = spool->first;
-    char *path = segment_path(spool->dir, seg);
-    struct err err;
-    if (fs_unlink(path, &err) && err.kind != ERR_GONE) {
-        log_warn("spool", "%s; tried again with the next delivery", err.text);
-        free(path);
-        return;
-    }
-    free(path);
-    spool->first = seg->next;
-    spool->stats.segments--;
-    spool->stats.disk_bytes -= seg->size;
-    free(seg);
-}
-
-static bool is_delivered(const struct spool *spool, const struct segment *seg)
-{
-    return seg->next && seg->next->base_seq <= spool->cursor.pos.seq && spool->reader.seg != seg;
-}
-
 void spool_delivered(struct spool *spool, struct spool_pos pos)
 {
     if (!spool_pos_less(spool->cursor.pos, pos))
         return;
     spool->cursor.pos = pos;
     spool->cursor.is_dirty = true;
-    while (is_delivered(spool, spool->first)) {
-        const struct segment *first = spool->first;
-        store_drop_first(spool);
-        if (spool->first == first)
-            return;
-    }
+    drop_delivered(spool);
 }
 
 struct spool_pos spool_cursor(const struct spool *spool)

@@ -30,7 +30,6 @@ struct spool_stats {
     uint64_t damaged_regions;   /* places skipped because a checksum differed */
     uint64_t damaged_bytes;     /* bytes in them */
     uint64_t missing_records;   /* record numbers never seen by the reader because of damage */
-    uint64_t waiting_bytes;     /* payload between cursor and end, as far as the reader knows */
 };
 extern const struct stat_row spool_stat_rows[];
 

@@ -45,7 +45,4 @@ int store_recover(struct spool *spool, struct err *err) MUST_CHECK;
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err) MUST_CHECK;
 void reader_close(struct reader *reader);
 
-/* spool.c: unlink the oldest segment. */
-void store_drop_first(struct spool *spool);
-
 #endif

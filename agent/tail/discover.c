@@ -240,17 +240,25 @@ static struct source *begin_source(struct tail *tail, struct dir *dir, const cha
     return src;
 }
 
+/* inotify tells what was; this asks what is. */
+bool file_has_its_name(const struct file *file)
+{
+    struct stat now, held;
+    if (!file->name || !file->dir)
+        return false;
+    char *path = mem_printf("%s/%s", file->dir->path, file->name);
+    bool is_same = stat(path, &now) == 0 && fstat(file->fd, &held) == 0 && now.st_ino == held.st_ino && now.st_dev == held.st_dev;
+    free(path);
+    return is_same;
+}
+
 /* The open file has this name now. */
 static void note_name(struct tail *tail, struct file *file, struct dir *dir, const char *name)
 {
     file->scan_no = dir->scan_no;
     if (file->name && file->dir == dir && strcmp(file->name, name) == 0)
         return;
-    struct stat now, held;
-    char *old = file->name && file->dir ? mem_printf("%s/%s", file->dir->path, file->name) : NULL;
-    bool is_link = old && lstat(old, &now) == 0 && fstat(file->fd, &held) == 0 && now.st_ino == held.st_ino;
-    free(old);
-    if (is_link)
+    if (file_has_its_name(file))
         return; /* a second name; the first one is as good */
     file_displace(tail, file);
     file->name = mem_dup(name);

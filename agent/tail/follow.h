@@ -86,6 +86,7 @@ void discover_dir(struct tail *tail, struct dir *dir);
 void discover_dirs(struct tail *tail);
 /* The file lost its name; it is read to its end. */
 void file_displace(struct tail *tail, struct file *file);
+bool file_has_its_name(const struct file *file);
 struct file *file_by_name(struct tail *tail, const struct dir *dir, const char *name);
 void file_close(struct tail *tail, struct file *file);
 

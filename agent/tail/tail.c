@@ -64,8 +64,8 @@ static void look_at_everything(struct tail *tail)
 static void name_gone(struct tail *tail, struct dir *dir, const char *name, uint32_t cookie)
 {
     struct file *file = file_by_name(tail, dir, name);
-    if (!file)
-        return;
+    if (!file || file_has_its_name(file))
+        return; /* not ours, or told late: another file went and this one has its name */
     file_displace(tail, file);
     tail->moved = (struct rename_half){.cookie = cookie, .file = cookie ? file : NULL};
 }
@@ -75,7 +75,7 @@ static void name_appeared(struct tail *tail, struct dir *dir, const char *name, 
     struct rename_half moved = tail->moved;
     struct file *had_it = file_by_name(tail, dir, name);
     tail->moved = (struct rename_half){0};
-    if (had_it && cookie)
+    if (had_it && cookie && !file_has_its_name(had_it))
         file_displace(tail, had_it); /* renamed over */
     if (moved.file && cookie && moved.cookie == cookie) {
         moved.file->name = mem_dup(name);
