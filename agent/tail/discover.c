@@ -252,6 +252,17 @@ bool file_has_its_name(const struct file *file)
     return is_same;
 }
 
+bool file_take_name(struct file *file, struct dir *dir, const char *name)
+{
+    file->name = mem_dup(name);
+    file->dir = dir;
+    if (file_has_its_name(file))
+        return true;
+    free(file->name);
+    file->name = NULL;
+    return false;
+}
+
 /* The open file has this name now. */
 static void note_name(struct tail *tail, struct file *file, struct dir *dir, const char *name)
 {

@@ -87,6 +87,8 @@ void discover_dirs(struct tail *tail);
 /* The file lost its name; it is read to its end. */
 void file_displace(struct tail *tail, struct file *file);
 bool file_has_its_name(const struct file *file);
+/* Give it this name if that is what the folder says now. */
+bool file_take_name(struct file *file, struct dir *dir, const char *name);
 struct file *file_by_name(struct tail *tail, const struct dir *dir, const char *name);
 void file_close(struct tail *tail, struct file *file);
 

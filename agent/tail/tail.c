@@ -77,11 +77,8 @@ static void name_appeared(struct tail *tail, struct dir *dir, const char *name, 
     tail->moved = (struct rename_half){0};
     if (had_it && cookie && !file_has_its_name(had_it))
         file_displace(tail, had_it); /* renamed over */
-    if (moved.file && cookie && moved.cookie == cookie) {
-        moved.file->name = mem_dup(name);
-        moved.file->dir = dir;
+    if (moved.file && cookie && moved.cookie == cookie && file_take_name(moved.file, dir, name))
         return;
-    }
     discover_name(tail, dir, name);
 }
 

@@ -1,7 +1,6 @@
 /* watch.c: inotify on folders.
  *
- * Happy path: events are read in blocks and told one by one; after the last one of a block the owner is told nothing
- * more (it defers its work).
+ * Happy path: events are read in blocks until there are none, and told one by one; the owner defers its work.
  * Failure modes: the kernel's queue overflows: WATCH_LOST. No instance is left for this user (EMFILE): watch_new
  * fails with FULL and the owner looks by the clock.
  * On close: the descriptor takes all watches with it.
@@ -15,7 +14,7 @@
 #include <sys/inotify.h>
 #include <unistd.h>
 
-enum { EVENT_BLOCK_BYTES = 16 * 1024 };
+enum { EVENT_BLOCK_BYTES = 16 * 1024, BLOCKS_PER_TURN = 256 };
 
 struct watch {
     struct loop *loop;
@@ -49,15 +48,23 @@ static void tell(struct watch *watch, const struct inotify_event *ev)
             watch->heard(watch->arg, ev->wd, meanings[i].what, ev->name, ev->cookie);
 }
 
-static void read_events(void *arg)
+static ssize_t read_block(struct watch *watch)
 {
-    struct watch *watch = arg;
     ssize_t n = read(watch->io.fd, watch->block, sizeof watch->block);
     for (ssize_t at = 0; at < n;) {
         const struct inotify_event *ev = (const void *)(watch->block + at);
         tell(watch, ev);
         at += (ssize_t)(sizeof *ev + ev->len);
     }
+    return n;
+}
+
+/* All that is there: who finds a new file by one event must know of the older ones before it reads any. */
+static void read_events(void *arg)
+{
+    for (int i = 0; i < BLOCKS_PER_TURN; i++)
+        if (read_block(arg) <= 0)
+            return;
 }
 
 int watch_new(struct watch **out, struct loop *loop,

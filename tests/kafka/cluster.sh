@@ -378,6 +378,7 @@ start() {
     prepare
     bring_up || {
         show_logs
+        [[ -e $RUN/ready ]] || stop # a repaired cluster keeps its data, a new one leaves nothing behind
         die "the cluster did not come up"
     }
     : >"$RUN/ready"
@@ -387,7 +388,7 @@ start() {
 stop() {
     for_each kill_one all
     [[ ! -s $RUN/data.dir ]] || rm -rf "$(data_dir)"
-    rm -f "$RUN"/{ready,version,data.dir,cluster.id,lock} "$RUN"/broker*.{pid,mark,properties}
+    rm -f "$RUN"/{ready,version,data.dir,cluster.id} "$RUN"/broker*.{pid,mark,properties}
 }
 
 start_one() { # N

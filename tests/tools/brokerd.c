@@ -11,9 +11,9 @@
  *   quit                    so does SIGTERM; the end of stdin does not
  * Each is answered on stdout with "ok COMMAND" or "?  COMMAND: reason".
  *
- * Limit, measured with librdkafka 2.0.2 (no setting changes it): a partition keeps only its newest 5 MiB of batches (of
- * 100,000 events of 300 bytes the last 17,287 were there),
- * or 100,000 batches. What is older is gone without a word, so who counts must read along and not be late by more.
+ * Limit, measured with librdkafka 2.0.2 (no setting changes it): a partition keeps only its newest 5 MiB of batches, or
+ * 100,000 batches. Of 100,000 events of 300 bytes only the last 17,287 could be read afterwards. What is older is gone
+ * without a word, so who counts must read along and not be later than that.
  * Time-out and leader handling are those of the mock: a downed broker stays leader of its partitions.
  */
 #include <errno.h>

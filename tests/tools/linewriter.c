@@ -55,6 +55,7 @@ static void die(const char *fmt, ...)
     fputs("linewriter: ", stderr);
     vfprintf(stderr, fmt, args);
     fputc('\n', stderr);
+    va_end(args);
     exit(1);
 }
 
