@@ -47,19 +47,14 @@ setup-build setup-test setup-demo setup-check:
 UNIT     := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TOOLS    := $(sort $(wildcard tests/tools/*.c))
-TOOL_BIN := $(filter-out $(BUILD)/tests/tools/kclient,$(TOOLS:tests/tools/%.c=$(BUILD)/tests/tools/%))
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
 	@echo "  TEST  $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
 
-$(BUILD)/tests/tools/%: tests/tools/%.c tests/tools/kclient.c tests/tools/kclient.h
-	@echo "  TOOL  $@"
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $< $(if $(findstring kclient.h,$(shell cat $<)),tests/tools/kclient.c) -lrdkafka -lpthread
-
-tools: $(TOOL_BIN)
+tools:
+	$(Q)POSTA_TOOLS=$(BUILD)/tests/tools CC=$(CC) tests/tools/build.sh
 unit-bin: $(UNIT_BIN)
 
 test: setup-test
