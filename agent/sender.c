@@ -334,6 +334,7 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
         return 0;
     if (sender->output->open(sender->self, &env, err)) {
         sender_free(sender);
+        *out = NULL;
         return -1;
     }
     sender_wake(sender);

@@ -76,6 +76,14 @@ static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)
     kafka->last_progress_ns = loop_now(kafka->env.loop);
 }
 
+/* Without "(after 3ms in state CONNECT, 2 identical error(s) suppressed)", which makes the same thing look new. */
+static void say_trouble(rd_kafka_resp_err_t code, const char *text)
+{
+    const char *extra = strstr(text, " (after ");
+    int len = extra ? (int)(extra - text) : (int)strlen(text);
+    log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka", "%.*s: %s", len, text, kafka_advice(code, text));
+}
+
 static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
 {
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
@@ -87,7 +95,7 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
         return;
     }
     kafka->is_up = false;
-    log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka", "%s: %s", text, kafka_advice(code, text));
+    say_trouble(code, text);
 }
 
 static void take_log(rd_kafka_event_t *event)

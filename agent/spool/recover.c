@@ -199,6 +199,7 @@ static int recover_cursor(struct spool *spool, struct err *err)
         log_warn("spool", "%s: no valid cursor: everything in the spool is delivered again", spool->dir);
     if (spool->first && spool->cursor.pos.seq < spool->first->base_seq)
         spool->cursor.pos = (struct spool_pos){.seq = spool->first->base_seq};
+    spool->cursor.is_dirty = !found; /* a fresh spool has a cursor from its first moment */
     if (spool->cursor.pos.seq >= spool->next_seq)
         spool->next_seq = spool->cursor.pos.seq + (spool->cursor.pos.done > 0);
     return 0;
@@ -214,5 +215,5 @@ int store_recover(struct spool *spool, struct err *err)
     if (recover_sources(spool, err) || recover_cursor(spool, err) || close_open_segments(spool, err))
         return -1;
     spool->synced_seq = spool->next_seq;
-    return store_begin_segment(spool, err);
+    return store_begin_segment(spool, err) || cursor_save(&spool->cursor, spool->uuid, true, err) ? -1 : 0;
 }

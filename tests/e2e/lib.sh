@@ -1,0 +1,106 @@
+# lib.sh: what the end-to-end tests share. Source it; it makes $DIR (on tmpfs, removed at the end) and knows $POSTA.
+# shellcheck shell=bash
+set -uo pipefail
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+BUILD=${BUILD:-build}
+[[ $BUILD == /* ]] || BUILD=$ROOT/$BUILD
+POSTA=$BUILD/posta
+TOOLS=$BUILD/tests/tools
+SEED=${SEED:-$RANDOM}
+RANDOM=$SEED
+echo "# seed $SEED"
+if [[ -d /dev/shm && -w /dev/shm ]]; then SHM=/dev/shm; else SHM=/tmp; fi
+DIR=$(mktemp -d "$SHM/posta-e2e.XXXXXX")
+chmod 0755 "$DIR"
+mkdir -p "$DIR/log"
+LOG=$DIR/posta.log
+PID=
+
+cleanup() {
+    [[ -n $PID ]] && kill -KILL "$PID" 2>/dev/null
+    jobs -p | xargs -r kill -KILL 2>/dev/null
+    declare -F test_cleanup >/dev/null && test_cleanup
+    rm -rf "$DIR"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+# ---- reporting ----
+
+ok() { echo "ok - $1"; }
+not_ok() { # NAME WHY...
+    echo "not ok - $1"
+    shift
+    printf '#   %s\n' "$@"
+    [[ -s $LOG ]] && tail -n 25 "$LOG" | cut -c 1-400 | sed 's/^/#   posta: /'
+}
+check() { # NAME COMMAND...: the command succeeds
+    local name=$1 out
+    shift
+    if out=$("$@" 2>&1); then ok "$name"; else not_ok "$name" "$*" "$out"; fi
+}
+# says NAME TEXT FILE: the file has a line with this text
+says() {
+    if grep -qF -- "$2" "$3"; then ok "$1"; else not_ok "$1" "expected: $2" "found: $(tail -n 8 "$3" | cut -c 1-300)"; fi
+}
+equals() { # NAME EXPECTED FOUND
+    if [[ $2 == "$3" ]]; then ok "$1"; else not_ok "$1" "expected $2, found $3"; fi
+}
+skip() { echo "ok - $1 # SKIP $2"; }
+
+# until SECONDS COMMAND...: run it every 50 ms until it succeeds
+until_true() {
+    local end=$((SECONDS + $1))
+    shift
+    while ! "$@"; do
+        ((SECONDS < end)) || return 1
+        sleep 0.05
+    done
+}
+log_has() { grep -qF -- "$1" "$LOG"; }
+
+# ---- posta ----
+
+start_posta() { # ARGS...: in the background, logging to $LOG (appended)
+    "$POSTA" -c "$DIR/posta.yml" "$@" 2>>"$LOG" &
+    PID=$!
+}
+# stop_posta: SIGTERM; returns its exit status
+stop_posta() {
+    local rc=0
+    kill -TERM "$PID" 2>/dev/null
+    wait "$PID" || rc=$?
+    PID=
+    return $rc
+}
+kill_posta() {
+    kill -KILL "$PID" 2>/dev/null
+    wait "$PID" 2>/dev/null
+    PID=
+}
+# status ARGS...: run posta to its end, print its exit status; its words are in $LOG
+status() {
+    : >"$LOG"
+    timeout 60 "$POSTA" "$@" >>"$LOG" 2>&1
+    echo $?
+}
+
+# ---- configuration: the parts are put together by each test ----
+
+config_head() {
+    echo "path.data: $DIR/data"
+    echo "logging.metrics.period: 1s"
+}
+config_input() { # PATH [EXTRA YAML LINES indented by 4]
+    printf 'filebeat.inputs:\n  - type: filestream\n    id: app\n    paths: ["%s"]\n%s\n' "$1" "${2:-}"
+}
+config_managed() { # PID_FILE
+    printf '    rotation: {mode: managed, size: 50KB, pid_file: "%s"}' "$1"
+}
+config_kafka() { # BOOTSTRAP TOPIC [CERT KEY CA]
+    printf 'output.kafka:\n  hosts: ["%s"]\n  topic: %s\n' "${1//,/\", \"}" "$2"
+    [[ -n ${3:-} ]] && printf '  ssl.certificate: "%s"\n  ssl.key: "%s"\n' "$3" "$4"
+    [[ -n ${5:-} ]] && printf '  ssl.certificate_authorities: ["%s"]\n' "$5"
+    return 0
+}

@@ -1,0 +1,130 @@
+#!/usr/bin/env bash
+# Bad input: one clear message with where and what to do, and the documented exit status; nothing is lost by it.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+console() { echo "output.console.enabled: true"; }
+good() { config_head && config_input "$DIR/log/app.log" && console; }
+write() { cat >"$DIR/posta.yml"; }
+
+test_configuration() {
+    good | sed 's/logging.metrics.period/logging.metrics.perod/' | write
+    equals "unknown key: status 1" 1 "$(status -c "$DIR/posta.yml")"
+    says "unknown key: place and a suggestion" "posta.yml:2:17: unknown key 'logging.metrics.perod', did you mean" "$LOG"
+    { config_head && config_input "$DIR/log/app.log" && echo "output.console: 5"; } | write
+    equals "wrong type: status 1" 1 "$(status -c "$DIR/posta.yml")"
+    says "wrong type: place" "posta.yml:8:17: output.console: expected a mapping" "$LOG"
+    equals "missing file: status 1" 1 "$(status -c "$DIR/none.yml")"
+    says "missing file: named" "none.yml" "$LOG"
+    printf 'a: [1\nb: 2\n' | write
+    equals "broken YAML: status 1" 1 "$(status -c "$DIR/posta.yml")"
+    says "broken YAML: place" "posta.yml:2:" "$LOG"
+    { config_head && console; } | write
+    equals "no input: status 1" 1 "$(status -c "$DIR/posta.yml")"
+    says "no input: what to do" "name the files to follow in filebeat.inputs" "$LOG"
+}
+
+test_certificates() {
+    local pki=$DIR/pki
+    "$ROOT/tests/kafka/pki.sh" "$pki" >/dev/null
+    cp "$pki/posta.key" "$DIR/open.key" && chmod 0660 "$DIR/open.key"
+    tls() { { config_head && config_input "$DIR/log/app.log" && config_kafka localhost:1 logs-a "$@"; } | write; }
+    tls "$DIR/none.pem" "$pki/posta.key" "$pki/ca.pem"
+    equals "missing certificate: status 2" 2 "$(status -c "$DIR/posta.yml")"
+    says "missing certificate: key and file" "output.kafka.ssl.certificate: open $DIR/none.pem: No such file" "$LOG"
+    tls "$pki/posta.pem" "$pki/stranger.key" "$pki/ca.pem"
+    equals "key of another certificate: status 2" 2 "$(status -c "$DIR/posta.yml")"
+    says "key of another certificate: both named" "stranger.key is not the key of certificate $pki/posta.pem" "$LOG"
+    tls "$pki/posta.pem" "$DIR/open.key" "$pki/ca.pem"
+    equals "group-writable key: status 2" 2 "$(status -c "$DIR/posta.yml")"
+    says "group-writable key: the cure" "chmod 0600 $DIR/open.key" "$LOG"
+    tls "$pki/posta.pem" "$pki/posta.key" /etc/hostname
+    equals "an authority that is no certificate: status 2" 2 "$(status test config -c "$DIR/posta.yml")"
+    says "an authority that is no certificate: named" "/etc/hostname holds no PEM certificate" "$LOG"
+}
+
+test_hosts() {
+    { config_head && config_input "$DIR/log/app.log" && config_kafka no-such-host.invalid:9092 logs-a; } | write
+    equals "unresolvable host: test output fails" 2 "$(status test output -c "$DIR/posta.yml")"
+    says "unresolvable host: said" "no-such-host.invalid:9092" "$LOG"
+    echo "one" >"$DIR/log/app.log"
+    : >"$LOG"
+    start_posta
+    check "unresolvable host: posta runs, says it and keeps the line" until_true 20 log_has "does not resolve"
+    stop_posta
+    equals "unresolvable host: stops at the deadline with status 0" 0 $?
+    good | write
+    "$POSTA" --once -c "$DIR/posta.yml" >"$DIR/out" 2>>"$LOG"
+    says "unresolvable host: the line is delivered later" '"message":"one"' "$DIR/out"
+}
+
+test_data_folder() {
+    good | write
+    start_posta
+    until_true 10 test -e "$DIR/data/spool/lock"
+    sleep 0.2
+    equals "two posta on one data folder: status 2" 2 "$("$POSTA" -c "$DIR/posta.yml" >"$DIR/second" 2>&1; echo $?)"
+    says "two posta on one data folder: the holder is named" "is held by another posta, pid $PID" "$DIR/second"
+    stop_posta
+    mkdir -p "$DIR/tiny"
+    if mount -t tmpfs -o size=64k,mode=0700 posta-tiny "$DIR/tiny" 2>/dev/null; then
+        test_full_folder
+        umount "$DIR/tiny"
+    else
+        skip "full data folder" "mounting a tmpfs is not allowed here"
+    fi
+}
+
+test_full_folder() {
+    head -c 64k /dev/zero >"$DIR/tiny/filler" 2>/dev/null
+    equals "full data folder: status 2" 2 "$(status -c "$DIR/posta.yml" --path.data "$DIR/tiny/data")"
+    says "full data folder: said" "No space left on device" "$LOG"
+    rm "$DIR/tiny/filler"
+    mount -o remount,ro "$DIR/tiny"
+    equals "read-only data folder: status 2" 2 "$(status -c "$DIR/posta.yml" --path.data "$DIR/tiny/data")"
+    says "read-only data folder: said" "Read-only file system" "$LOG"
+    mount -o remount,rw "$DIR/tiny"
+    test_fills_while_running
+}
+
+# The spool's disk becomes full under a running posta: it stops reading, says so, and goes on when there is room.
+test_fills_while_running() {
+    rm -f "$DIR/log/app.log"
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 2000 >/dev/null
+    { config_head && config_input "$DIR/log/app.log" && config_kafka localhost:1 logs-a; } | write
+    : >"$LOG"
+    start_posta --path.data "$DIR/tiny/data"
+    check "data folder fills while running: said" until_true 10 log_has "No space left on device"
+    mount -o remount,size=8m "$DIR/tiny"
+    check "data folder has room again: reading goes on" until_true 10 log_has "bytes_read=428000"
+    stop_posta
+    good | write
+    "$POSTA" --once -c "$DIR/posta.yml" --path.data "$DIR/tiny/data" >"$DIR/out" 2>>"$LOG"
+    equals "data folder fills while running: nothing is lost or repeated" 2000 "$(grep -o 'seq=[0-9]*' "$DIR/out" | sort -u | wc -l)"
+    rm "$DIR/log/app.log"
+}
+
+test_unreadable_log() {
+    if ((EUID != 0)) || ! command -v setpriv >/dev/null; then
+        skip "unreadable log file" "needs root and setpriv"
+        return
+    fi
+    good | write
+    rm -rf "$DIR/data" && mkdir "$DIR/data" && chown 65534:65534 "$DIR/data"
+    echo "kept" >"$DIR/log/app.log"
+    chmod 0600 "$DIR/log/app.log"
+    : >"$LOG"
+    setpriv --reuid=65534 --regid=65534 --clear-groups "$POSTA" -c "$DIR/posta.yml" >"$DIR/out" 2>>"$LOG" &
+    PID=$!
+    check "unreadable log file: owner, mode and cure are said" until_true 10 log_has \
+        "owner 0, group 0, mode 0600, but posta runs as user 65534"
+    chmod 0644 "$DIR/log/app.log"
+    check "unreadable log file: read as soon as it may be" until_true 10 grep -q '"message":"kept"' "$DIR/out"
+    stop_posta
+}
+
+test_configuration
+test_certificates
+test_hosts
+test_data_folder
+test_unreadable_log

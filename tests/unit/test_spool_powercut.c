@@ -1,0 +1,311 @@
+/* test_spool_powercut.c: the disk as a power cut leaves it, at each sync of a script of work.
+ *
+ * fdatasync and fsync are this file's own: they note which bytes and which names are on the disk for good. A cut leaves
+ * those; what was written since may be there or not, file by file. Then the spool is opened in what is left.
+ */
+#include "posta_test.h"
+#include "spool/store.h"
+
+#include <sys/syscall.h>
+
+enum { N_FILES = 3, N_STEPS = 40, SEGMENT = 700, MAX_CUTS = 4000 };
+
+/* ---- the disk ---- */
+
+struct inode {
+    ino_t ino;
+    struct buf bytes; /* as synced last */
+};
+
+static struct {
+    bool is_watched;
+    const char *dir;
+    struct inode inode[512];
+    size_t n_inodes;
+    struct {
+        char name[32];
+        ino_t ino;
+    } name[64]; /* as the folder was synced last */
+    size_t n_names;
+} disk;
+
+static struct cut {
+    struct folder left;
+    uint64_t durable[MAX_FILES], delivered[MAX_FILES];
+} * cuts;
+static size_t n_cuts;
+
+static uint64_t appended[MAX_FILES], durable[MAX_FILES], delivered[MAX_FILES];
+
+static struct inode *inode_of(ino_t ino)
+{
+    for (size_t i = 0; i < disk.n_inodes; i++)
+        if (disk.inode[i].ino == ino)
+            return &disk.inode[i];
+    return NULL;
+}
+
+static void note_bytes(int fd)
+{
+    struct stat st;
+    char path[64];
+    assert_int_equal(fstat(fd, &st), 0);
+    struct inode *inode = inode_of(st.st_ino);
+    if (!inode) {
+        assert_true(disk.n_inodes < COUNT(disk.inode));
+        inode = &disk.inode[disk.n_inodes++];
+        inode->ino = st.st_ino;
+    }
+    snprintf(path, sizeof(path), "%d", fd);
+    file_read("/proc/self/fd", path, &inode->bytes);
+}
+
+static void note_names(void)
+{
+    DIR *stream = opendir(disk.dir);
+    disk.n_names = 0;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        if (entry->d_type != DT_REG || strcmp(entry->d_name, "lock") == 0)
+            continue;
+        assert_true(disk.n_names < COUNT(disk.name));
+        snprintf(disk.name[disk.n_names].name, sizeof(disk.name[0].name), "%.31s", entry->d_name);
+        disk.name[disk.n_names++].ino = entry->d_ino;
+    }
+    closedir(stream);
+}
+
+static void keep(struct cut *cut, const char *name, const struct buf *bytes)
+{
+    struct folder_file *file = &cut->left.file[cut->left.n++];
+    snprintf(file->name, sizeof(file->name), "%s", name);
+    file->bytes = (struct buf)BUF_INIT;
+    if (bytes)
+        buf_append(&file->bytes, bytes->data, bytes->len);
+}
+
+static struct cut *begin_cut(void)
+{
+    assert_true(n_cuts < MAX_CUTS);
+    struct cut *cut = &cuts[n_cuts++];
+    cut->left.n = 0;
+    memcpy(cut->durable, durable, sizeof(durable));
+    memcpy(cut->delivered, delivered, sizeof(delivered));
+    return cut;
+}
+
+/* Nothing is left but what was synced. */
+static void cut_to_the_synced(void)
+{
+    struct cut *cut = begin_cut();
+    for (size_t i = 0; i < disk.n_names; i++) {
+        const struct inode *inode = inode_of(disk.name[i].ino);
+        keep(cut, disk.name[i].name, inode ? &inode->bytes : NULL);
+    }
+}
+
+/* The names are those of now; of each file the synced bytes, those of now, or a part of what is new. */
+static void cut_with_some_of_the_new(void)
+{
+    struct cut *cut = begin_cut();
+    struct folder now = {.n = 0};
+    folder_read(disk.dir, &now);
+    for (size_t i = 0; i < now.n; i++) {
+        struct stat st;
+        char *path = path_in(disk.dir, now.file[i].name);
+        struct buf *bytes = &now.file[i].bytes;
+        assert_int_equal(stat(path, &st), 0);
+        const struct inode *inode = inode_of(st.st_ino);
+        size_t old = inode ? inode->bytes.len : 0;
+        if (old < bytes->len)
+            bytes->len = old + random_below(bytes->len - old + 1);
+        keep(cut, now.file[i].name, bytes);
+        free(path);
+    }
+    folder_free(&now);
+}
+
+static void cut_here(void)
+{
+    cut_to_the_synced();
+    cut_with_some_of_the_new();
+}
+
+int fdatasync(int fd)
+{
+    if (disk.is_watched) {
+        cut_here();
+        note_bytes(fd);
+        cut_here();
+    }
+    return (int)syscall(SYS_fdatasync, fd);
+}
+
+/* Only folders are synced by it. */
+int fsync(int fd)
+{
+    if (disk.is_watched) {
+        cut_here();
+        note_names();
+        cut_here();
+    }
+    return (int)syscall(SYS_fsync, fd);
+}
+
+static void watch_begin(const char *dir)
+{
+    disk.n_inodes = 0;
+    disk.n_names = 0;
+    disk.dir = dir;
+    memset(appended, 0, sizeof(appended));
+    memset(durable, 0, sizeof(durable));
+    memset(delivered, 0, sizeof(delivered));
+    cuts = calloc(MAX_CUTS, sizeof(*cuts));
+    n_cuts = 0;
+    disk.is_watched = true;
+}
+
+static void watch_end(void)
+{
+    disk.is_watched = false;
+    for (size_t i = 0; i < COUNT(disk.inode); i++)
+        buf_free(&disk.inode[i].bytes);
+    for (size_t i = 0; i < n_cuts; i++)
+        folder_free(&cuts[i].left);
+    free(cuts);
+}
+
+/* ---- what must be true after a cut ---- */
+
+/* A position is never beyond the records that lead to it. */
+static void check_positions(struct spool *spool, const struct cut *cut)
+{
+    struct reach reach;
+    take_all(spool, &reach);
+    for (uint64_t ino = 1; ino <= N_FILES; ino++) {
+        struct source *src = file_of(spool, ino);
+        uint64_t offset = src ? src->offset : 0;
+        assert_true(offset >= cut->durable[ino]);
+        if (reach.has_begun[ino]) {
+            assert_true(reach.from[ino] <= cut->delivered[ino]);
+            assert_int_equal(reach.to[ino], offset);
+        } else {
+            assert_true(offset <= cut->delivered[ino]);
+        }
+    }
+    assert_int_equal(spool_stats(spool)->missing_records, 0);
+}
+
+static void check_all_cuts(const char *dir)
+{
+    char *copy = path_in(dir, "left");
+    disk.is_watched = false;
+    assert_int_equal(mkdir(copy, 0700), 0);
+    for (size_t i = 0; i < n_cuts; i++) {
+        folder_write(copy, &cuts[i].left);
+        struct spool *spool = spool_start(copy, 0, SEGMENT);
+        check_positions(spool, &cuts[i]);
+        spool_close(spool);
+    }
+    print_message("%zu power cuts\n", n_cuts);
+    free(copy);
+}
+
+/* ---- the script ---- */
+
+static void append_one(struct spool *spool, uint64_t ino, size_t len)
+{
+    struct source *src = file_of(spool, ino);
+    put(spool, src ? src : add_file(spool, ino), len);
+    appended[ino] = file_of(spool, ino)->offset;
+}
+
+static void sync_and_note(struct spool *spool)
+{
+    sync_now(spool);
+    memcpy(durable, appended, sizeof(durable));
+}
+
+static void deliver_one(struct spool *spool)
+{
+    struct spool_item item;
+    struct err err;
+    if (!take(spool, &item))
+        return;
+    delivered[item.src->id.ino] = item.chunk.to;
+    delivered_up_to(spool, &item);
+    assert_int_equal(spool_save_cursor(spool, item.seq % 2, &err), 0);
+}
+
+static void run_steps(struct spool *spool)
+{
+    for (int step = 0; step < N_STEPS; step++) {
+        append_one(spool, 1 + (uint64_t)step % N_FILES, (size_t)(step * 37 % 200 + 1));
+        if (step % 4 == 3)
+            sync_and_note(spool);
+        if (step % 2 == 1)
+            deliver_one(spool);
+    }
+}
+
+static void synced_records_outlive_power_cuts(void **state)
+{
+    random_begin("power cut");
+    watch_begin(*state);
+    struct spool *spool = spool_start(*state, 0, SEGMENT);
+    run_steps(spool);
+    spool_close(spool);
+    check_all_cuts(*state);
+    watch_end();
+}
+
+/* A record of the old segment that was never synced must not count because of the new segment's checkpoint. */
+static void a_cut_during_the_replacement_of_a_failed_segment_takes_no_record(void **state)
+{
+    random_begin("power cut in replacement");
+    watch_begin(*state);
+    struct spool *spool = spool_start(*state, 0, 1 << 20);
+    append_one(spool, 1, 100);
+    sync_and_note(spool);
+    append_one(spool, 1, 100);
+    append_one(spool, 2, 100);
+    const struct fs_fault fault = {.call = FS_SYNC, .nth = 1, .fail = EIO};
+    fs_set_faults(&fault, 1);
+    sync_and_note(spool);
+    fs_set_faults(NULL, 0);
+    append_one(spool, 2, 100);
+    spool_close(spool);
+    check_all_cuts(*state);
+    watch_end();
+}
+
+static void syncs_that_fail_now_and_then_outlive_power_cuts(void **state)
+{
+    random_begin("power cut and failing syncs");
+    for (int nth = 2; nth < 12; nth++) {
+        const struct fs_fault fault = {.call = FS_SYNC, .nth = nth, .fail = EIO};
+        struct err err;
+        folder_empty(*state);
+        watch_begin(*state);
+        struct spool *spool = spool_start(*state, 0, 1 << 20);
+        fs_set_faults(&fault, 1);
+        for (uint64_t step = 0; step < 12; step++) {
+            append_one(spool, 1 + step % N_FILES, 50);
+            if (step % 2 && spool_sync(spool, &err) == 0)
+                memcpy(durable, appended, sizeof(durable));
+        }
+        fs_set_faults(NULL, 0);
+        spool_close(spool);
+        check_all_cuts(*state);
+        watch_end();
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_FOLDER(synced_records_outlive_power_cuts),
+        IN_FOLDER(a_cut_during_the_replacement_of_a_failed_segment_takes_no_record),
+        IN_FOLDER(syncs_that_fail_now_and_then_outlive_power_cuts),
+    };
+    return cmocka_run_group_tests(tests, log_nothing, NULL);
+}
