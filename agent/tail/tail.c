@@ -321,6 +321,11 @@ int tail_start(struct tail *tail, bool once, struct err *err)
     tail->once = once;
     discover_dirs(tail);
     scan_marked_dirs(tail);
+    size_t n_dirs = 0;
+    for (const struct dir *dir = tail->dirs; dir; dir = dir->next)
+        n_dirs++;
+    log_info("tail", "watching %zu folder%s, %llu file%s open", n_dirs, n_dirs == 1 ? "" : "s",
+             (unsigned long long)tail->stats.files_open, tail->stats.files_open == 1 ? "" : "s");
     loop_defer(tail->loop, &tail->work);
     if (!once)
         loop_set_timer(tail->loop, &tail->rescan, rescan_wait(tail));

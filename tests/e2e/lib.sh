@@ -66,6 +66,12 @@ start_posta() { # ARGS...: in the background, logging to $LOG (appended)
     "$POSTA" -c "$DIR/posta.yml" "$@" 2>>"$LOG" &
     PID=$!
 }
+# start_posta_and_wait ARGS...: until it watches its folders
+start_posta_and_wait() {
+    : >"$LOG"
+    start_posta "$@"
+    until_true 20 log_has "tail: watching" || not_ok "posta is up"
+}
 # stop_posta: SIGTERM; returns its exit status
 stop_posta() {
     local rc=0
@@ -103,4 +109,29 @@ config_kafka() { # BOOTSTRAP TOPIC [CERT KEY CA]
     [[ -n ${3:-} ]] && printf '  ssl.certificate: "%s"\n  ssl.key: "%s"\n' "$3" "$4"
     [[ -n ${5:-} ]] && printf '  ssl.certificate_authorities: ["%s"]\n' "$5"
     return 0
+}
+
+# ---- the real Kafka ----
+
+CLUSTER=$ROOT/tests/kafka/cluster.sh
+use_kafka() { # TEST_NAME: a topic of its own, and the variables of cluster.sh env
+    eval "$("$CLUSTER" env)"
+    TOPIC=logs-$1-$$-$RANDOM
+    "$CLUSTER" topic "$TOPIC" 3 >/dev/null || { not_ok "topic $TOPIC can be made"; exit 1; }
+}
+# collect EXPECTED ARGS...: read $TOPIC as CN=verifier and judge; its last line goes to $DIR/verdict
+collect() {
+    local expected=$1
+    shift
+    # shellcheck disable=SC2086 # READER is a list of arguments
+    "$TOOLS/collect" -b "$BOOTSTRAP" $READER -t "$TOPIC" -n "$expected" "$@" >"$DIR/collect" 2>&1
+    local rc=$?
+    tail -n 1 "$DIR/collect" >"$DIR/verdict"
+    return $rc
+}
+verdict() { # FIELD: lost, repeated, ...
+    grep -oE "$1 [0-9]+" "$DIR/verdict" | cut -d' ' -f2
+}
+kafka_config() { # INPUT_EXTRA
+    { config_head && config_input "$DIR/log/app.log" "${1:-}" && config_kafka "$BOOTSTRAP" "$TOPIC" "$CERT" "$KEY" "$CA"; } >"$DIR/posta.yml"
 }

@@ -304,6 +304,37 @@ static void a_reader_in_the_failed_segment_sees_each_record_once(void **state)
     spool_close(spool);
 }
 
+/* The disk may keep any part of what it could not sync: only the new segment's copy counts. */
+static void damage_behind_a_failed_sync_takes_nothing(void **state)
+{
+    struct spool *spool = spool_start(*state, 0, 1 << 20);
+    struct source *src = add_file(spool, 1);
+    put(spool, src, 100);
+    sync_now(spool);
+    uint64_t unsynced = spool->last->size;
+    put(spool, src, 100);
+    put(spool, src, 100);
+    const struct fs_fault fault = {.call = FS_SYNC, .nth = 1, .fail = EIO};
+    fs_set_faults(&fault, 1);
+    sync_now(spool);
+    fs_set_faults(NULL, 0);
+    put(spool, src, 100);
+    spool_close(spool);
+    struct buf bytes = BUF_INIT;
+    file_read(*state, "0000000000000001.seg", &bytes);
+    if (bytes.len > unsynced)
+        bytes.data[unsynced + 80] ^= 1;
+    file_write(*state, "0000000000000001.seg", bytes.data, bytes.len);
+    buf_free(&bytes);
+    spool = spool_start(*state, 0, 1 << 20);
+    struct reach reach;
+    take_all(spool, &reach);
+    assert_int_equal(reach.from[1], 0);
+    assert_int_equal(reach.to[1], 400);
+    assert_int_equal(spool_stats(spool)->missing_records, 0);
+    spool_close(spool);
+}
+
 static void a_failing_replacement_is_an_error_and_is_made_up_for_later(void **state)
 {
     struct spool *spool = spool_start(*state, 0, 1 << 20);
@@ -383,6 +414,7 @@ int main(void)
         IN_FOLDER(a_failed_append_says_where_and_leaves_the_file_as_it_was),
         IN_FOLDER(a_failed_sync_moves_the_records_to_a_new_segment),
         IN_FOLDER(a_reader_in_the_failed_segment_sees_each_record_once),
+        IN_FOLDER(damage_behind_a_failed_sync_takes_nothing),
         IN_FOLDER(a_failing_replacement_is_an_error_and_is_made_up_for_later),
         IN_FOLDER(a_rewind_that_cannot_open_is_not_an_empty_spool),
         IN_FOLDER(a_next_segment_that_cannot_be_opened_now_is_read_later),

@@ -1,7 +1,8 @@
-/* test_spool_powercut.c: the disk as a power cut leaves it, at each sync of a script of work.
+/* test_spool_powercut.c: the disk as a power cut leaves it at each sync, and as a kill leaves it before each write.
  *
- * fdatasync and fsync are this file's own: they note which bytes and which names are on the disk for good. A cut leaves
- * those; what was written since may be there or not, file by file. Then the spool is opened in what is left.
+ * fdatasync, fsync and pwritev are this file's own: they note which bytes and which names are on the disk for good. A cut
+ * leaves those; what was written since may be there or not, file by file. A kill leaves all that was written. Then the
+ * spool is opened in what is left.
  */
 #include "posta_test.h"
 #include "spool/store.h"
@@ -124,6 +125,13 @@ static void cut_with_some_of_the_new(void)
     folder_free(&now);
 }
 
+static void kill_here(void)
+{
+    struct cut *cut = begin_cut();
+    memcpy(cut->durable, appended, sizeof(appended));
+    folder_read(disk.dir, &cut->left);
+}
+
 static void cut_here(void)
 {
     cut_to_the_synced();
@@ -138,6 +146,13 @@ int fdatasync(int fd)
         cut_here();
     }
     return (int)syscall(SYS_fdatasync, fd);
+}
+
+ssize_t pwritev(int fd, const struct iovec *iov, int n_iov, off_t at)
+{
+    if (disk.is_watched)
+        kill_here();
+    return syscall(SYS_pwritev, fd, iov, n_iov, at, 0);
 }
 
 /* Only folders are synced by it. */
@@ -206,7 +221,7 @@ static void check_all_cuts(const char *dir)
         check_positions(spool, &cuts[i]);
         spool_close(spool);
     }
-    print_message("%zu power cuts\n", n_cuts);
+    print_message("%zu power cuts and kills\n", n_cuts);
     free(copy);
 }
 
@@ -247,7 +262,7 @@ static void run_steps(struct spool *spool)
     }
 }
 
-static void synced_records_outlive_power_cuts(void **state)
+static void records_outlive_power_cuts_and_kills(void **state)
 {
     random_begin("power cut");
     watch_begin(*state);
@@ -259,7 +274,7 @@ static void synced_records_outlive_power_cuts(void **state)
 }
 
 /* A record of the old segment that was never synced must not count because of the new segment's checkpoint. */
-static void a_cut_during_the_replacement_of_a_failed_segment_takes_no_record(void **state)
+static void a_cut_or_kill_during_the_replacement_of_a_failed_segment_takes_no_record(void **state)
 {
     random_begin("power cut in replacement");
     watch_begin(*state);
@@ -278,7 +293,7 @@ static void a_cut_during_the_replacement_of_a_failed_segment_takes_no_record(voi
     watch_end();
 }
 
-static void syncs_that_fail_now_and_then_outlive_power_cuts(void **state)
+static void syncs_that_fail_now_and_then_outlive_power_cuts_and_kills(void **state)
 {
     random_begin("power cut and failing syncs");
     for (int nth = 2; nth < 12; nth++) {
@@ -303,9 +318,9 @@ static void syncs_that_fail_now_and_then_outlive_power_cuts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        IN_FOLDER(synced_records_outlive_power_cuts),
-        IN_FOLDER(a_cut_during_the_replacement_of_a_failed_segment_takes_no_record),
-        IN_FOLDER(syncs_that_fail_now_and_then_outlive_power_cuts),
+        IN_FOLDER(records_outlive_power_cuts_and_kills),
+        IN_FOLDER(a_cut_or_kill_during_the_replacement_of_a_failed_segment_takes_no_record),
+        IN_FOLDER(syncs_that_fail_now_and_then_outlive_power_cuts_and_kills),
     };
     return cmocka_run_group_tests(tests, log_nothing, NULL);
 }

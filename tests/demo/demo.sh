@@ -1,0 +1,431 @@
+#!/usr/bin/env bash
+# `make demo`: see posta keep every line of a real nginx while the brokers go away and posta itself is killed.
+#
+#   tests/demo/demo.sh              brokers: a mock cluster in one small process
+#   KAFKA=real tests/demo/demo.sh   brokers: three real ones, mutual TLS (needs Java; the first time Maven fetches them)
+#
+# nginx logs to a tmpfs of two files, 50 KB each: access.log and access.log.1, rotated by posta (rotation.mode: managed).
+# It also writes every line to truth.log, which nobody rotates: that is what the delivered lines are compared with, text
+# by text. Exit status 0 only if no line is lost.
+#
+# BUILD is where posta and the test tools are built, default build. Ports are chosen from DEMO_PORT (18480) up. No root
+# is needed: as root, nginx's workers are www-data and posta is root; else all run as you.
+set -euo pipefail
+
+HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+ROOT=$(cd "$HERE/../.." && pwd)
+BUILD=$(cd "$ROOT" && cd "${BUILD:-build}" && pwd)
+TOOLS=$BUILD/tests/tools
+NGINX=$ROOT/tests/nginx/nginx.sh
+CLUSTER=$ROOT/tests/kafka/cluster.sh
+KAFKA=${KAFKA:-mock}
+TOPIC=logs-demo
+
+CONNECTIONS=12 DELAY_MS=6 # about 2000 requests a second
+DRAIN_SECONDS=25
+# Seconds of the load's life at which things happen.
+AWAY_AT=4 KILL_AT=6 BACK_AT=9 LOAD_SECONDS=16
+[[ $KAFKA != real ]] || LOAD_SECONDS=22 # real brokers need some seconds to start
+
+BROKERS=up POSTA=starting
+N_KILLED=0 SPOOL_PEAK=0 LOG_PEAK=0 MEMORY_PEAK=0 RUN_NO=1
+POSTA_PID='' COLLECT_PID='' BROKERD_PID='' WRK_PID='' BRING_PID=''
+
+say() { printf '%s\n' "$*"; }
+die() {
+    printf 'demo: %s\n' "$*" >&2
+    exit 1
+}
+
+# ---- folders, and how they go ----
+
+make_folders() {
+    WORK=$(mktemp -d "${TMPDIR:-/tmp}/posta-demo.XXXXXX")
+    if [[ -w /dev/shm && $(stat -f -c %T /dev/shm) == tmpfs ]]; then
+        FAST=$(mktemp -d /dev/shm/posta-demo.XXXXXX)
+    else
+        say "note: /dev/shm is no writable tmpfs here; nginx logs to $WORK"
+        FAST=$WORK/fast
+        mkdir "$FAST"
+    fi
+    chmod 0755 "$FAST" # nginx's workers open the log again themselves
+    LOGS=$FAST/nginx/logs TRUTH=$FAST/nginx/logs/truth.log
+    export POSTA_KAFKA_DIR=$WORK/kafka POSTA_TOOLS=$TOOLS
+}
+
+end_process() { # PID
+    [[ -n $1 ]] || return 0
+    kill -KILL "$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}
+
+clean_up() {
+    local pid
+    trap - EXIT
+    trap '' INT TERM
+    for pid in "$WRK_PID" "$POSTA_PID" "$COLLECT_PID" "$BROKERD_PID" "$BRING_PID"; do end_process "$pid"; done
+    "$NGINX" stop "$FAST/nginx" 2>/dev/null || true
+    [[ $KAFKA != real ]] || "$CLUSTER" stop 2>/dev/null || true
+    [[ -z ${KEEP:-} ]] || { say "kept: $WORK $FAST" && return 0; }
+    rm -rf "$WORK" "$FAST"
+}
+
+trap_signals() {
+    trap clean_up EXIT
+    trap 'say; exit 130' INT
+    trap 'exit 143' TERM
+}
+
+# ---- a free port ----
+
+is_taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() { # FIRST STEP
+    local port=$1
+    while is_taken "$port"; do port=$((port + $2)); done
+    echo "$port"
+}
+
+# ---- brokers: mock ----
+
+start_mock() {
+    mkfifo "$WORK/commands"
+    "$TOOLS/brokerd" -n 3 -t "$TOPIC:3" -f "$WORK/bootstrap" -c "$WORK/commands" >"$WORK/brokerd.log" 2>&1 &
+    BROKERD_PID=$!
+    wait_for 10 "the mock cluster" test -s "$WORK/bootstrap"
+    BOOTSTRAP=$(cat "$WORK/bootstrap")
+    CONSUMER=()
+}
+
+mock_away() { echo 'down all' >"$WORK/commands"; }
+mock_back() { echo 'up all' >"$WORK/commands" && BROKERS=up; }
+
+# ---- brokers: real ----
+
+start_real() {
+    "$ROOT/tests/setup.sh" test # Java, Maven, openssl
+    POSTA_KAFKA_PORT=$(free_port "${POSTA_KAFKA_PORT:-20090}" 100)
+    export POSTA_KAFKA_PORT
+    say "starting three Kafka brokers with mutual TLS ..."
+    "$CLUSTER" start
+    "$CLUSTER" topic "$TOPIC" 3
+    eval "$("$CLUSTER" env)"
+    read -ra CONSUMER <<<"$READER"
+    TOPIC=logs-demo # env names another one
+}
+
+# All three are killed, as by a power cut.
+real_away() { "$CLUSTER" kill all; }
+
+real_back() {
+    BROKERS=starting
+    "$CLUSTER" start >"$WORK/back.log" 2>&1 &
+    BRING_PID=$!
+}
+
+note_brokers() {
+    [[ $BROKERS == starting ]] && ! kill -0 "$BRING_PID" 2>/dev/null || return 0
+    wait "$BRING_PID" || die "the brokers did not come back: $(tail -n 3 "$WORK/back.log")"
+    BROKERS=up BRING_PID=''
+}
+
+# ---- nginx, posta, the reader ----
+
+wait_for() { # SECONDS WHAT COMMAND...
+    local left=$(($1 * 20)) what=$2
+    shift 2
+    until "$@"; do
+        ((left-- > 0)) || die "$what did not start, see $WORK"
+        sleep 0.05
+    done
+}
+
+tls_settings() {
+    [[ $KAFKA == real ]] || return 0
+    cat <<END
+  ssl:
+    certificate_authorities: ["$CA"]
+    certificate: "$CERT"
+    key: "$KEY"
+END
+}
+
+write_config() {
+    cat >"$WORK/posta.yml" <<END
+filebeat.inputs:
+  - type: filestream
+    id: nginx
+    paths: ["$LOGS/access.log"]
+    rotation:
+      mode: managed
+      size: 50KB
+      pid_file: $FAST/nginx/nginx.pid
+    fields: {site: demo}
+output.kafka:
+  hosts: [$(sed 's/,/", "/g; s/^/"/; s/$/"/' <<<"$BOOTSTRAP")]
+  topic: $TOPIC
+$(tls_settings)
+path.data: $WORK/data
+queue.disk.segment_size: 128KB # small, so that one sees the spool shrink
+logging.metrics.period: 200ms
+END
+}
+
+start_posta() {
+    "$BUILD/posta" -c "$WORK/posta.yml" 2>"$WORK/posta.$RUN_NO.log" &
+    POSTA_PID=$!
+    POSTA=running
+}
+
+kill_posta() {
+    note_memory
+    end_process "$POSTA_PID"
+    POSTA_PID='' POSTA=killed
+    N_KILLED=$((N_KILLED + 1))
+}
+
+posta_must_live() {
+    kill -0 "$POSTA_PID" 2>/dev/null || die "posta has ended: $(tail -n 3 "$WORK/posta.$RUN_NO.log")"
+}
+
+# Its reading ends with the request seq=0, which is made when all others have come.
+start_reader() {
+    "$TOOLS/collect" -b "$BOOTSTRAP" "${CONSUMER[@]}" -t "$TOPIC" -n 1 -i 120 --allow-disorder \
+        --dump "$WORK/delivered" --live "$WORK/live" >"$WORK/collect.log" 2>&1 &
+    COLLECT_PID=$!
+}
+
+start_load() {
+    SEQ_LUA=$ROOT/tests/nginx/seq.lua SEQ_FIRST=1 DELAY_MS=$DELAY_MS \
+        wrk -t1 "-c$CONNECTIONS" "-d${LOAD_SECONDS}s" -s "$HERE/paced.lua" "http://127.0.0.1:$PORT" >"$WORK/wrk.log" 2>&1 &
+    WRK_PID=$!
+}
+
+build_peek() {
+    local libs
+    read -ra libs <<<"$(pkg-config --cflags --libs rdkafka)"
+    "${CC:-gcc}" -std=c11 -D_GNU_SOURCE -Wall -Wextra -O1 -I"$ROOT/tests/tools" -o "$WORK/peek" \
+        "$HERE/peek.c" "$ROOT/tests/tools/kclient.c" "${libs[@]}"
+}
+
+start_all() {
+    build_peek
+    "start_$KAFKA"
+    write_config
+    PORT=$(free_port "${DEMO_PORT:-18480}" 1)
+    "$NGINX" start "$FAST/nginx" "$PORT" 'access_log logs/truth.log combined;'
+    start_reader
+    start_posta
+    start_load
+}
+
+# ---- figures ----
+
+lines_written() { wc -l <"$TRUTH"; }
+
+# stat_of NAME: the last value in the log of this run of posta, 0 if there is none.
+stat_of() { sed -n "s/.* stats: .*\b$1=\([0-9]*\).*/\1/p" "$WORK/posta.$RUN_NO.log" 2>/dev/null | tail -n 1 | grep . || echo 0; }
+
+live_of() { sed -n "s/.*$1=\([0-9]*\).*/\1/p" "$WORK/live" 2>/dev/null | grep . || echo 0; }
+
+raise() { # VARIABLE VALUE
+    (($2 <= ${!1})) || printf -v "$1" '%d' "$2"
+}
+
+note_memory() {
+    local kb
+    kb=$(awk '/^VmHWM/ { print $2 }' "/proc/$POSTA_PID/status" 2>/dev/null) || return 0
+    raise MEMORY_PEAK "${kb:-0}"
+}
+
+# What an earlier run of posta counted. Its last report may be 0.2 s older than its end, so "spooled" may lag a little
+# until all is delivered: what is delivered was spooled.
+SPOOLED_BEFORE=0 ROTATED_BEFORE=0
+
+keep_counts() {
+    SPOOLED_BEFORE=$((SPOOLED_BEFORE + $(stat_of spool.bytes_in)))
+    ROTATED_BEFORE=$((ROTATED_BEFORE + $(stat_of tail.rotations_made)))
+    RUN_NO=$((RUN_NO + 1)) # the next run has a log of its own
+}
+
+look() {
+    local bytes
+    WRITTEN=$(lines_written) bytes=$(stat -c %s "$TRUTH")
+    DELIVERED=$(live_of delivered)
+    # posta counts bytes; every line is in truth.log too, so its mean length makes lines of them.
+    SPOOLED=$(((SPOOLED_BEFORE + $(stat_of spool.bytes_in)) * WRITTEN / (bytes > 0 ? bytes : 1)))
+    raise SPOOLED "$DELIVERED"
+    ROTATIONS=$((ROTATED_BEFORE + $(stat_of tail.rotations_made)))
+    SPOOL_KB=$(($(du -sb "$WORK/data/spool" 2>/dev/null | cut -f1 || echo 0) / 1024))
+    raise SPOOL_PEAK "$SPOOL_KB"
+    raise LOG_PEAK "$(stat -c %s "$LOGS/access.log.1" 2>/dev/null || echo 0)"
+    note_memory
+}
+
+# ---- the display ----
+
+is_terminal() { [[ -t 1 && ${TERM:-dumb} != dumb ]]; }
+
+width() {
+    local columns
+    columns=$(tput cols 2>/dev/null) || columns=80
+    is_terminal || columns=160
+    echo "$columns"
+}
+
+status_line() {
+    printf '%3ds  written %6d  spooled %6d  delivered %6d  rotations %3d  spool %5d KB  brokers %-8s posta %s' \
+        "$((SECONDS - BEGAN))" "$WRITTEN" "$SPOOLED" "$DELIVERED" "$ROTATIONS" "$SPOOL_KB" "$BROKERS" "$POSTA"
+}
+
+SHOWN_AT=-1
+show() {
+    look
+    if is_terminal; then
+        printf '\r\033[K%s' "$(status_line | cut -c1-"$(width)")"
+    elif ((SECONDS != SHOWN_AT)); then
+        status_line
+        echo
+        SHOWN_AT=$SECONDS
+    fi
+}
+
+# A word about what happens, on a line of its own.
+event() {
+    ! is_terminal || printf '\r\033[K'
+    printf '%3ds  --- %s\n' "$((SECONDS - BEGAN))" "$*"
+}
+
+# ---- the story ----
+
+# Shows until so many seconds of the load are over.
+show_until() { # SECONDS
+    while ((SECONDS - BEGAN < $1)); do
+        show
+        note_brokers
+        [[ $POSTA != running ]] || posta_must_live
+        sleep 0.2
+    done
+}
+
+brokers_go() {
+    "${KAFKA}_away"
+    BROKERS=away
+    event "all brokers are gone; posta goes on spooling"
+}
+
+posta_goes() {
+    kill_posta
+    keep_counts
+    event "posta is killed with SIGKILL; nginx goes on logging"
+}
+
+posta_comes() {
+    start_posta
+    event "posta is started again; it goes on where its spool ends"
+}
+
+brokers_come() {
+    event "the brokers are started again"
+    "${KAFKA}_back"
+}
+
+drain() {
+    local until=$((SECONDS - BEGAN + DRAIN_SECONDS))
+    event "the load has ended; what is left is delivered"
+    look
+    while ((DELIVERED < WRITTEN && SECONDS - BEGAN < until)); do
+        show
+        note_brokers
+        posta_must_live
+        sleep 0.2
+    done
+    show
+    ! is_terminal || echo
+}
+
+run_story() {
+    BEGAN=$SECONDS
+    event "nginx serves about 2000 requests a second; log: two files of 50 KB, $LOGS"
+    show_until "$AWAY_AT" && brokers_go
+    show_until "$KILL_AT" && posta_goes
+    show_until $((KILL_AT + 1)) && posta_comes
+    show_until "$BACK_AT" && brokers_come
+    show_until "$LOAD_SECONDS"
+    wait "$WRK_PID" || die "wrk failed: $(tail -n 3 "$WORK/wrk.log")"
+    WRK_PID=''
+    drain
+}
+
+# ---- the end ----
+
+# One more request, without any tool: the reader waits for its number.
+last_request() {
+    exec 5<>"/dev/tcp/127.0.0.1/$PORT"
+    printf 'GET /item?seq=0 HTTP/1.0\r\n\r\n' >&5
+    cat <&5 >/dev/null
+    exec 5>&-
+}
+
+end_reader() {
+    local left=200
+    last_request
+    while kill -0 "$COLLECT_PID" 2>/dev/null && ((left-- > 0)); do sleep 0.1; done
+    kill -0 "$COLLECT_PID" 2>/dev/null && die "the last request does not arrive: $(tail -n 3 "$WORK/posta.$RUN_NO.log")"
+    wait "$COLLECT_PID" || true # what is lost is told below
+    COLLECT_PID=''
+}
+
+stop_posta() {
+    kill -TERM "$POSTA_PID"
+    wait "$POSTA_PID" || die "posta ended with an error: $(tail -n 3 "$WORK/posta.$RUN_NO.log")"
+    POSTA_PID=''
+}
+
+show_event() {
+    say
+    say "One delivered event:"
+    "$WORK/peek" -b "$BOOTSTRAP" "${CONSUMER[@]}" -t "$TOPIC" | awk -f "$HERE/pretty.awk" | cut -c1-"$(width)"
+}
+
+# By text: a line is lost if nothing delivered equals it. Prints LOST REPEATED FOREIGN.
+compare() {
+    export LC_ALL=C
+    sort "$TRUTH" >"$WORK/written.sorted"
+    sort -u "$WORK/delivered" >"$WORK/delivered.sorted"
+    comm -23 "$WORK/written.sorted" "$WORK/delivered.sorted" >"$WORK/lost"
+    comm -13 "$WORK/written.sorted" "$WORK/delivered.sorted" >"$WORK/foreign"
+    echo "$(wc -l <"$WORK/lost") $(($(wc -l <"$WORK/delivered") - $(wc -l <"$WORK/delivered.sorted"))) $(wc -l <"$WORK/foreign")"
+}
+
+row() { printf '%-34s %s\n' "$1" "$2"; }
+
+show_table() { # LOST REPEATED FOREIGN
+    local written
+    written=$(lines_written)
+    say
+    row "rotations by posta" "$ROTATIONS, largest access.log.1 $((LOG_PEAK / 1024)) KB"
+    row "posta killed with SIGKILL" "$N_KILLED time, restarted after 1 s"
+    row "spool at most" "$SPOOL_PEAK KB"
+    row "memory of posta at most" "$((MEMORY_PEAK / 1024)) MB"
+    [[ $3 == 0 ]] || row "delivered but never written" "$3 lines: this is an error"
+    say "written $written, delivered $((written - $1)), lost $1, repeated $2"
+}
+
+main() {
+    local lost repeated foreign
+    [[ $KAFKA == mock || $KAFKA == real ]] || die "KAFKA=$KAFKA: mock or real"
+    PATH=$PATH:/usr/sbin
+    make_folders
+    trap_signals
+    start_all
+    run_story
+    end_reader
+    show_event
+    stop_posta
+    read -r lost repeated foreign <<<"$(compare)"
+    show_table "$lost" "$repeated" "$foreign"
+    [[ $lost == 0 && $foreign == 0 ]]
+}
+
+main "$@"
