@@ -189,6 +189,7 @@ static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
         {"reconnect.backoff.max.ms", "3000"},   /* a broker that is back is used soon */
         {"retry.backoff.ms", "100"},
         {"queue.buffering.max.messages", "100000"}, /* the bytes decide, see buffer_bytes */
+        {"sticky.partitioning.linger.ms", "0"}, /* or our partitioner is not asked for events without a key */
         {"log.queue", "true"},                  /* its log lines come to our loop */
         {"log.connection.close", "false"},      /* an idle connection that closes is no event */
     };

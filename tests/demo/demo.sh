@@ -8,8 +8,9 @@
 # It also writes every line to truth.log, which nobody rotates: that is what the delivered lines are compared with, text
 # by text. Exit status 0 only if no line is lost.
 #
-# BUILD is where posta and the test tools are built, default build. Ports are chosen from DEMO_PORT (18480) up. No root
-# is needed: as root, nginx's workers are www-data and posta is root; else all run as you.
+# BUILD is where posta and the test tools are built, default build. DEMO_PORT (18480) is the first port tried for nginx,
+# POSTA_KAFKA_PORT (20090) for real brokers. KEEP=1 keeps all files. No root is needed, except for installing packages: as
+# root, nginx's workers are www-data and posta is root; else all run as you.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -23,9 +24,8 @@ TOPIC=logs-demo
 
 CONNECTIONS=12 DELAY_MS=6 # about 2000 requests a second
 DRAIN_SECONDS=25
-# Seconds of the load's life at which things happen.
-AWAY_AT=4 KILL_AT=6 BACK_AT=9 LOAD_SECONDS=16
-[[ $KAFKA != real ]] || LOAD_SECONDS=22 # real brokers need some seconds to start
+# Seconds of the load's life at which things happen; it ends AFTER seconds behind the brokers' return, but at MOST.
+AWAY_AT=4 KILL_AT=6 BACK_AT=9 AFTER=4 MOST=40
 
 BROKERS=up POSTA=starting
 N_KILLED=0 SPOOL_PEAK=0 LOG_PEAK=0 MEMORY_PEAK=0 RUN_NO=1
@@ -197,8 +197,15 @@ start_reader() {
 
 start_load() {
     SEQ_LUA=$ROOT/tests/nginx/seq.lua SEQ_FIRST=1 DELAY_MS=$DELAY_MS \
-        wrk -t1 "-c$CONNECTIONS" "-d${LOAD_SECONDS}s" -s "$HERE/paced.lua" "http://127.0.0.1:$PORT" >"$WORK/wrk.log" 2>&1 &
+        wrk -t1 "-c$CONNECTIONS" "-d${MOST}s" -s "$HERE/paced.lua" "http://127.0.0.1:$PORT" >"$WORK/wrk.log" 2>&1 &
     WRK_PID=$!
+}
+
+# wrk ends by SIGINT as by its clock.
+end_load() {
+    kill -INT "$WRK_PID" 2>/dev/null || true
+    wait "$WRK_PID" || die "wrk failed: $(tail -n 3 "$WORK/wrk.log")"
+    WRK_PID=''
 }
 
 build_peek() {
@@ -308,6 +315,12 @@ show_until() { # SECONDS
     done
 }
 
+show_until_back() {
+    while [[ $BROKERS != up ]] && ((SECONDS - BEGAN < MOST)); do
+        show_until $((SECONDS - BEGAN + 1))
+    done
+}
+
 brokers_go() {
     "${KAFKA}_away"
     BROKERS=away
@@ -351,9 +364,9 @@ run_story() {
     show_until "$KILL_AT" && posta_goes
     show_until $((KILL_AT + 1)) && posta_comes
     show_until "$BACK_AT" && brokers_come
-    show_until "$LOAD_SECONDS"
-    wait "$WRK_PID" || die "wrk failed: $(tail -n 3 "$WORK/wrk.log")"
-    WRK_PID=''
+    show_until_back
+    show_until $((SECONDS - BEGAN + AFTER))
+    end_load
     drain
 }
 

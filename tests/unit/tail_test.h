@@ -375,6 +375,8 @@ static inline void in_child(struct rig *rig, int (*run)(struct rig *))
     pid_t pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
+        for (int signo = 1; signo < 32; signo++) /* cmocka's handlers are for the parent */
+            signal(signo, signo == SIGIO ? SIG_IGN : SIG_DFL);
         alarm(20);
         _exit(run(rig));
     }
