@@ -18,7 +18,7 @@
 #define CURSOR_NS      (100 * NS_PER_MS)
 #define CURSOR_SYNC_NS (1 * NS_PER_S)
 #define RETRY_NS       (1 * NS_PER_S)
-enum { SYNC_BYTES = 4 * 1024 * 1024 }; /* more than this is not left un-synced */
+enum { SYNC_BYTES = 16 * 1024 * 1024 }; /* more than this is not left un-synced */
 
 struct pipeline {
     const struct pipeline_config *conf;

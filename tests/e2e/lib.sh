@@ -135,3 +135,27 @@ verdict() { # FIELD: lost, repeated, ...
 kafka_config() { # INPUT_EXTRA
     { config_head && config_input "$DIR/log/app.log" "${1:-}" && config_kafka "$BOOTSTRAP" "$TOPIC" "$CERT" "$KEY" "$CA"; } >"$DIR/posta.yml"
 }
+
+# ---- the in-process broker, in a process of its own ----
+
+start_broker() { # TOPIC:PARTITIONS...
+    local args=()
+    for topic; do args+=(-t "$topic"); done
+    mkfifo "$DIR/control"
+    "$TOOLS/brokerd" -n 3 "${args[@]}" -f "$DIR/ready" -c "$DIR/control" >"$DIR/brokerd.log" 2>&1 &
+    BROKER_PID=$!
+    exec 9>"$DIR/control"
+    until_true 20 test -s "$DIR/ready" || { not_ok "the in-process broker starts"; exit 1; }
+    BOOTSTRAP=$(cat "$DIR/ready")
+    READER=
+}
+broker() { echo "$*" >&9; } # down all, up all, error produce CODE COUNT, ...
+# The mock keeps only the newest 5 MiB of a partition: read along. Ends as collect does; wait for it with judge_live.
+collect_live() { # EXPECTED ARGS...
+    collect "$@" &
+    COLLECT_PID=$!
+}
+judge_live() { wait "$COLLECT_PID"; }
+mock_config() { # INPUT_EXTRA [OUTPUT_EXTRA indented by 2]
+    { config_head && config_input "$DIR/log/app.log" "${1:-}" && config_kafka "$BOOTSTRAP" "$TOPIC" && echo "${2:-}"; } >"$DIR/posta.yml"
+}

@@ -11,6 +11,7 @@
 #include <posta/log.h>
 #include <posta/loop.h>
 
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <ftw.h>
@@ -298,6 +299,101 @@ static inline struct source *file_of(struct spool *spool, uint64_t ino)
 {
     const struct file_id id = {.dev = 7, .ino = ino};
     return spool_source_by_id(spool, &id);
+}
+
+/* ---- JSON, strictly (RFC 8259), in valid UTF-8 (RFC 3629) ---- */
+
+/* Length of the UTF-8 sequence at `at` by its value, 0 if it is not one. */
+static inline size_t utf8_at(const char *at, size_t left)
+{
+    static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
+    const unsigned char *byte = (const unsigned char *)at;
+    if (byte[0] < 0x80)
+        return 1;
+    size_t len = byte[0] >> 5 == 6 ? 2 : byte[0] >> 4 == 14 ? 3 : byte[0] >> 3 == 30 ? 4 : 0;
+    if (len == 0 || len > left)
+        return 0;
+    uint32_t value = byte[0] & (0x7fu >> len);
+    for (size_t i = 1; i < len; i++) {
+        if (byte[i] >> 6 != 2)
+            return 0;
+        value = value << 6 | (byte[i] & 0x3f);
+    }
+    bool is_surrogate = value >= 0xd800 && value < 0xe000;
+    return value < smallest[len] || value > 0x10ffff || is_surrogate ? 0 : len;
+}
+
+struct json {
+    const char *at, *end;
+};
+
+static inline bool json_eat(struct json *json, const char *text)
+{
+    size_t len = strlen(text);
+    if ((size_t)(json->end - json->at) < len || memcmp(json->at, text, len) != 0)
+        return false;
+    json->at += len;
+    return true;
+}
+
+static inline bool json_eat_escape(struct json *json)
+{
+    if (json_eat(json, "u")) {
+        size_t n = 0;
+        while (n < 4 && json->at + n < json->end && isxdigit((unsigned char)json->at[n]))
+            n++;
+        json->at += n;
+        return n == 4;
+    }
+    return json->at < json->end && *json->at && strchr("\"\\/bfnrt", *json->at++);
+}
+
+/* Behind the first quote. */
+static inline bool json_eat_string(struct json *json)
+{
+    while (json->at < json->end && *json->at != '"') {
+        size_t len = utf8_at(json->at, (size_t)(json->end - json->at));
+        if (len == 0 || (unsigned char)*json->at < 0x20)
+            return false;
+        json->at += len;
+        if (json->at[-1] == '\\' && len == 1 && !json_eat_escape(json))
+            return false;
+    }
+    return json_eat(json, "\"");
+}
+
+static inline bool json_eat_number(struct json *json)
+{
+    const char *begin = json->at;
+    while (json->at < json->end && *json->at >= '0' && *json->at <= '9')
+        json->at++;
+    return json->at > begin && (*begin != '0' || json->at == begin + 1);
+}
+
+/* What posta writes: objects, lists, texts, whole numbers, true and false, without spaces. */
+static inline bool json_eat_value(struct json *json)
+{
+    bool is_object = json_eat(json, "{");
+    const char *end = is_object ? "}" : "]";
+    if (!is_object && !json_eat(json, "["))
+        return json_eat(json, "\"")
+                   ? json_eat_string(json)
+                   : json_eat(json, "true") || json_eat(json, "false") || json_eat_number(json);
+    if (json_eat(json, end))
+        return true;
+    do {
+        if (is_object && !(json_eat(json, "\"") && json_eat_string(json) && json_eat(json, ":")))
+            return false;
+        if (!json_eat_value(json))
+            return false;
+    } while (json_eat(json, ","));
+    return json_eat(json, end);
+}
+
+static inline bool is_json(const char *text, size_t len)
+{
+    struct json json = {.at = text, .end = text + len};
+    return json_eat_value(&json) && json.at == json.end;
 }
 
 #endif

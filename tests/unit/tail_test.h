@@ -11,6 +11,7 @@
 #include <posta/fs.h>
 #include <posta/log.h>
 
+#include <errno.h>
 #include <ftw.h>
 #include <limits.h>
 #include <setjmp.h>
@@ -33,7 +34,7 @@
 /* One source, kept also when it is forgotten. */
 struct made {
     uint32_t no, epoch;
-    uint64_t from;
+    uint64_t from, ino;
     char *path;
     struct buf bytes; /* of its chunks */
     struct buf story; /* "0-10 10-20:cut 20-30:skipped lease@30 forgotten" */
@@ -99,7 +100,11 @@ static inline int sink_add(void *arg, const struct source *proto, struct source 
     registry_put(&sink->reg, src);
     sink->made = mem_grow(sink->made, sink->n + 1, sizeof(*sink->made));
     sink->made[sink->n++] = (struct made) {
-        .no = src->no, .epoch = src->epoch, .from = src->offset, .path = mem_dup(src->path)};
+        .no = src->no,
+                                               .epoch = src->epoch,
+                                               .from = src->offset,
+                                               .ino = src->id.ino,
+                                               .path = mem_dup(src->path)};
     *out = src;
     return 0;
 }

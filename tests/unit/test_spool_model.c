@@ -5,7 +5,7 @@
  */
 #include "posta_test.h"
 
-enum { N_ROUNDS = 40, N_STEPS = 250, MAX_ITEMS = 600 };
+enum { N_ROUNDS = 100, N_STEPS = 250, MAX_ITEMS = 600 };
 
 struct model_item {
     uint64_t seq, ino, from, to;

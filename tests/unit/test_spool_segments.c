@@ -239,6 +239,26 @@ static void a_forgotten_source_is_gone_after_the_next_segment(void **state)
     spool_close(spool);
 }
 
+/* A file that was truncated begins again as a new source with the same identity; forgetting the old one takes until the next
+ * segment. */
+static void the_newest_source_of_a_file_is_the_one_found(void **state)
+{
+    struct spool *spool = spool_start(*state, 0, 1 << 20);
+    struct source *old = add_file(spool, 1);
+    struct err err;
+    put(spool, old, 100);
+    assert_int_equal(spool_end_source(spool, old, END_TRUNCATED, &err), 0);
+    put(spool, add_file(spool, 1), 30);
+    spool_forget(spool, old);
+    for (int i = 0; i < 4; i++) {
+        assert_int_equal(file_of(spool, 1)->no, 2); /* shows: a checkpoint turns the order around */
+        assert_int_equal(file_of(spool, 1)->offset, 30);
+        spool_close(spool);
+        spool = spool_start(*state, 0, 1 << 20);
+    }
+    spool_close(spool);
+}
+
 /* ---- full ---- */
 
 static void full_says_so_and_goes_on_after_delivery(void **state)
@@ -312,6 +332,7 @@ int main(void)
         IN_FOLDER(a_rewind_gives_the_same_again_from_the_cursor),
         IN_FOLDER(a_saved_cursor_outlives_a_kill_and_an_unsaved_one_does_not),
         IN_FOLDER(a_forgotten_source_is_gone_after_the_next_segment),
+        IN_FOLDER(the_newest_source_of_a_file_is_the_one_found),
         IN_FOLDER(full_says_so_and_goes_on_after_delivery),
         IN_FOLDER(a_drained_spool_is_never_full),
         IN_FOLDER(counters_count),
