@@ -75,9 +75,11 @@ const struct config_section *settings_sections(void);
 /* ---- fields.c ---- */
 
 /* "tags", "fields" as ready JSON members; NULL and err if a field would replace one of posta's own. Caller frees. */
-char *fields_to_json(const struct globals *globals, const struct input_settings *input, struct err *err);
+char *fields_to_json(const struct globals *globals, const struct input_settings *input,
+                     struct err *err);
 /* The text of "fields.x.y", "tags" excluded; NULL if there is none. Borrowed. */
-const char *field_text(const struct globals *globals, const struct input_settings *input, const char *name);
+const char *field_text(const struct globals *globals, const struct input_settings *input,
+                       const char *name);
 
 /* ---- identity.c ---- */
 
@@ -86,17 +88,31 @@ struct agent_identity {
     char id[37], ephemeral_id[37];
     char host[256];
 };
-int identity_load(struct agent_identity *identity, const char *path_data, struct err *err) MUST_CHECK;
+int identity_load(struct agent_identity *identity, const char *path_data,
+                  struct err *err) MUST_CHECK;
+
+/* ---- dead_letter.c ---- */
+
+struct dead_letter {
+    char *path;
+    int fd; /* -1 = not open */
+    uint64_t size;
+};
+void dead_letter_init(struct dead_letter *dead, const char *path_data);
+void dead_letter_done(struct dead_letter *dead);
+/* Durable when it returns 0. */
+int dead_letter_append(struct dead_letter *dead, const char *why, const char *event, size_t len,
+                       struct err *err) MUST_CHECK;
 
 /* ---- sender.c ---- */
 
 struct sender_stats {
-    uint64_t lines_sent;      /* offered to the output for the first time */
-    uint64_t lines_resent;    /* offered again: no verdict was known */
+    uint64_t lines_sent;   /* offered to the output for the first time */
+    uint64_t lines_resent; /* offered again: no verdict was known */
     uint64_t lines_delivered;
-    uint64_t lines_dead;      /* to the dead letter file */
+    uint64_t lines_dead; /* to the dead letter file */
     uint64_t lines_truncated;
-    uint64_t bytes_sent;      /* event bytes */
+    uint64_t bytes_sent; /* event bytes */
 };
 extern const struct stat_row sender_stat_rows[];
 
@@ -110,7 +126,8 @@ struct sender_config {
     void *arg;
 };
 /* Opens the output. */
-int sender_new(struct sender **sender, const struct sender_config *config, struct err *err) MUST_CHECK;
+int sender_new(struct sender **sender, const struct sender_config *config,
+               struct err *err) MUST_CHECK;
 void sender_free(struct sender *sender);
 /* There is something new in the spool. */
 void sender_wake(struct sender *sender);

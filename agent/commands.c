@@ -13,7 +13,8 @@ int command_run(const struct cli_args *args)
     struct err err;
     int status = settings_load(&settings, args);
     if (status == 0) {
-        log_info("posta", "version " POSTA_VERSION ", data in %s, output %s", settings.globals.path_data, settings.output->name);
+        log_info("posta", "version " POSTA_VERSION ", data in %s, output %s",
+                 settings.globals.path_data, settings.output->name);
         const struct pipeline_config config = {.settings = &settings, .once = args->once};
         if (pipeline_run(&config, &status, &err))
             log_error("posta", "cannot %s: %s", status == EXIT_START ? "start" : "go on", err.text);
@@ -25,7 +26,8 @@ int command_run(const struct cli_args *args)
 /* ---- test ---- */
 
 /* The parts of a sender that check and test need: no spool, no data folder. */
-static int with_output(struct settings *settings, int (*use)(const struct settings *, const struct output_env *, struct err *))
+static int with_output(struct settings *settings,
+                       int (*use)(const struct settings *, const struct output_env *, struct err *))
 {
     struct agent_identity identity = {.host = "test"};
     struct loop *loop = NULL;
@@ -47,7 +49,8 @@ static int with_output(struct settings *settings, int (*use)(const struct settin
     return rc ? EXIT_START : EXIT_TOLD;
 }
 
-static int check_output(const struct settings *settings, const struct output_env *env, struct err *err)
+static int check_output(const struct settings *settings, const struct output_env *env,
+                        struct err *err)
 {
     if (settings->output->check && settings->output->check(settings->output_self, env, err))
         return -1;
@@ -55,7 +58,8 @@ static int check_output(const struct settings *settings, const struct output_env
     return 0;
 }
 
-static int test_output(const struct settings *settings, const struct output_env *env, struct err *err)
+static int test_output(const struct settings *settings, const struct output_env *env,
+                       struct err *err)
 {
     return settings->output->test(settings->output_self, env, stdout, err);
 }
@@ -65,7 +69,8 @@ int command_test(const struct cli_args *args)
     struct settings settings;
     int status = settings_load(&settings, args);
     if (status == 0)
-        status = with_output(&settings, strcmp(args->subcommand, "config") == 0 ? check_output : test_output);
+        status = with_output(&settings,
+                             strcmp(args->subcommand, "config") == 0 ? check_output : test_output);
     settings_free(&settings);
     return status;
 }

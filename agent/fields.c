@@ -8,8 +8,9 @@
 
 #include <stdlib.h>
 
-static const char *const own_names[] = {"@timestamp", "@metadata", "message", "log", "event", "input", "ecs",
-                                        "host", "agent", "tags", "fields", NULL};
+static const char *const own_names[] = {"@timestamp", "@metadata", "message", "log",
+                                        "event",      "input",     "ecs",     "host",
+                                        "agent",      "tags",      "fields",  NULL};
 
 static bool is_number(const char *text)
 {
@@ -35,7 +36,8 @@ static void put_scalar(struct buf *out, const struct node *node)
 
 static void put_node(struct buf *out, const struct node *node);
 
-static void put_members(struct buf *out, const struct node *map, const struct node *shadow, bool *has_one)
+static void put_members(struct buf *out, const struct node *map, const struct node *shadow,
+                        bool *has_one)
 {
     for (size_t i = 0; i < node_count(map); i++) {
         if (shadow && node_get(shadow, node_key(map, i)))
@@ -99,7 +101,9 @@ static int check_root_names(const struct node *fields, struct err *err)
         for (const char *const *own = own_names; *own; own++)
             if (strcmp(*own, node_key(fields, i)) == 0) {
                 struct buf where = BUF_INIT;
-                err_set(err, ERR_CONFIG, "%s: with fields_under_root, field '%s' would replace posta's own: give it another name",
+                err_set(err, ERR_CONFIG,
+                        "%s: with fields_under_root, field '%s' would replace posta's own: give it "
+                        "another name",
                         node_where(node_at(fields, i), &where), *own);
                 buf_free(&where);
                 return -1;
@@ -107,7 +111,8 @@ static int check_root_names(const struct node *fields, struct err *err)
     return 0;
 }
 
-static void put_fields(struct buf *out, const struct node *global, const struct node *own, bool at_root)
+static void put_fields(struct buf *out, const struct node *global, const struct node *own,
+                       bool at_root)
 {
     bool has_one = false;
     if (node_count(global) + node_count(own) == 0)
@@ -119,7 +124,8 @@ static void put_fields(struct buf *out, const struct node *global, const struct 
     buf_puts(out, at_root ? "" : "}");
 }
 
-char *fields_to_json(const struct globals *globals, const struct input_settings *input, struct err *err)
+char *fields_to_json(const struct globals *globals, const struct input_settings *input,
+                     struct err *err)
 {
     bool at_root = globals->fields_under_root || input->fields_under_root;
     if (at_root && (check_root_names(globals->fields, err) || check_root_names(input->fields, err)))
@@ -133,7 +139,8 @@ char *fields_to_json(const struct globals *globals, const struct input_settings 
     return text;
 }
 
-const char *field_text(const struct globals *globals, const struct input_settings *input, const char *name)
+const char *field_text(const struct globals *globals, const struct input_settings *input,
+                       const char *name)
 {
     if (strncmp(name, "fields.", 7) == 0)
         name += 7;

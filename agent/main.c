@@ -12,7 +12,8 @@ static const struct cli_command commands[];
 static int command_version(const struct cli_args *args)
 {
     (void)args;
-    printf("posta version " POSTA_VERSION " (librdkafka %s, " OPENSSL_VERSION_TEXT ")\n", rd_kafka_version_str());
+    printf("posta version " POSTA_VERSION " (librdkafka %s, " OPENSSL_VERSION_TEXT ")\n",
+           rd_kafka_version_str());
     return EXIT_TOLD;
 }
 
@@ -24,9 +25,12 @@ static int command_help(const struct cli_args *args)
 }
 
 static const struct cli_command commands[] = {
-    {"run", NULL, command_run, "follow the logs and deliver them (what posta does without a command)"},
-    {"test", "config|output", command_test, "check the configuration; connect to the output for real"},
-    {"export", "config|reference|manual", command_export, "print the configuration in force, or every option there is"},
+    {"run", NULL, command_run,
+     "follow the logs and deliver them (what posta does without a command)"},
+    {"test", "config|output", command_test,
+     "check the configuration; connect to the output for real"},
+    {"export", "config|reference|manual", command_export,
+     "print the configuration in force, or every option there is"},
     {"version", NULL, command_version, "print the versions of posta and its libraries"},
     {"help", NULL, command_help, "print this"},
     {0},

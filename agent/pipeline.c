@@ -140,7 +140,8 @@ static void save_cursor(void *arg)
 static void cursor_moved(void *arg)
 {
     struct pipeline *pipe = arg;
-    if (spool_cursor_is_dirty(pipe->spool) && (!timer_is_set(&pipe->save) || pipe->save.at_ns > loop_now(pipe->loop) + CURSOR_NS))
+    if (spool_cursor_is_dirty(pipe->spool) &&
+        (!timer_is_set(&pipe->save) || pipe->save.at_ns > loop_now(pipe->loop) + CURSOR_NS))
         loop_set_timer(pipe->loop, &pipe->save, CURSOR_NS);
     if (pipe->is_blocked && !pipe->is_stopping)
         loop_set_timer(pipe->loop, &pipe->retry, 0);
@@ -175,14 +176,16 @@ static void told_to_stop(void *arg, int signo)
 {
     struct pipeline *pipe = arg;
     if (pipe->n_signals++ > 0) {
-        log_warn("pipeline", "told to stop again: going at once; what is not delivered stays in the spool");
+        log_warn("pipeline",
+                 "told to stop again: going at once; what is not delivered stays in the spool");
         loop_stop(pipe->loop);
         return;
     }
     log_info("pipeline", "%s: reading to the end, delivering for at most %lld ms", strsignal(signo),
              (long long)(pipe->conf->settings->globals.shutdown_ns / NS_PER_MS));
     if (!tail_read_to_end(pipe->tail))
-        log_warn("pipeline", "not everything could be read: the spool is full; the files keep the rest");
+        log_warn("pipeline",
+                 "not everything could be read: the spool is full; the files keep the rest");
     pipe->is_stopping = true;
     loop_set_timer(pipe->loop, &pipe->deadline, pipe->conf->settings->globals.shutdown_ns);
     sender_wake(pipe->sender);
@@ -197,7 +200,8 @@ static void make_report(struct pipeline *pipe, struct buf *line)
         {"tail", tail_stat_rows, tail_stats(pipe->tail)},
         {"spool", spool_stat_rows, spool_stats(pipe->spool)},
         {"sender", sender_stat_rows, sender_stats(pipe->sender)},
-        {pipe->conf->settings->output->name, pipe->conf->settings->output->stat_rows, sender_output_stats(pipe->sender)},
+        {pipe->conf->settings->output->name, pipe->conf->settings->output->stat_rows,
+         sender_output_stats(pipe->sender)},
         {NULL, NULL, NULL},
     };
     report_line(line, rows);
@@ -208,7 +212,8 @@ static void report(void *arg)
     struct pipeline *pipe = arg;
     struct buf line = BUF_INIT;
     make_report(pipe, &line);
-    bool is_same = line.len == pipe->last_report.len && memcmp(line.data, pipe->last_report.data, line.len) == 0;
+    bool is_same = line.len == pipe->last_report.len &&
+                   memcmp(line.data, pipe->last_report.data, line.len) == 0;
     if (!is_same)
         log_info("stats", "%s", buf_str(&line));
     buf_clear(&pipe->last_report);
@@ -222,7 +227,9 @@ static void report(void *arg)
 static int open_spool(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
-    const struct spool_config config = {.path = g->spool_path, .max_bytes = g->spool_max_bytes, .segment_bytes = g->spool_segment_bytes};
+    const struct spool_config config = {.path = g->spool_path,
+                                        .max_bytes = g->spool_max_bytes,
+                                        .segment_bytes = g->spool_segment_bytes};
     return spool_open(&pipe->spool, &config, err);
 }
 
@@ -241,8 +248,12 @@ static int open_sender(struct pipeline *pipe, struct err *err)
 
 static int open_tail(struct pipeline *pipe, struct err *err)
 {
-    const struct tail_sink sink = {.arg = pipe, .sources = sink_sources, .add = sink_add, .append = sink_append,
-                                   .end = sink_end, .forget = sink_forget};
+    const struct tail_sink sink = {.arg = pipe,
+                                   .sources = sink_sources,
+                                   .add = sink_add,
+                                   .append = sink_append,
+                                   .end = sink_end,
+                                   .forget = sink_forget};
     if (tail_new(&pipe->tail, pipe->loop, &sink, err))
         return -1;
     for (size_t i = 0; i < pipe->conf->settings->n_inputs; i++)
@@ -253,12 +264,12 @@ static int open_tail(struct pipeline *pipe, struct err *err)
 
 static void set_up_timers(struct pipeline *pipe)
 {
-    pipe->sync = (struct loop_timer){.fire = sync_now, .arg = pipe};
-    pipe->save = (struct loop_timer){.fire = save_cursor, .arg = pipe};
-    pipe->retry = (struct loop_timer){.fire = try_again, .arg = pipe};
-    pipe->report = (struct loop_timer){.fire = report, .arg = pipe};
-    pipe->deadline = (struct loop_timer){.fire = deadline_passed, .arg = pipe};
-    pipe->check_end = (struct loop_task){.run = check_end, .arg = pipe};
+    pipe->sync = (struct loop_timer) {.fire = sync_now, .arg = pipe};
+    pipe->save = (struct loop_timer) {.fire = save_cursor, .arg = pipe};
+    pipe->retry = (struct loop_timer) {.fire = try_again, .arg = pipe};
+    pipe->report = (struct loop_timer) {.fire = report, .arg = pipe};
+    pipe->deadline = (struct loop_timer) {.fire = deadline_passed, .arg = pipe};
+    pipe->check_end = (struct loop_task) {.run = check_end, .arg = pipe};
 }
 
 /* In this order: signals are blocked before librdkafka starts threads, which inherit that; the data folder comes before the
@@ -270,7 +281,8 @@ static int start(struct pipeline *pipe, struct err *err)
     if (loop_new(&pipe->loop, err) || loop_signal(pipe->loop, SIGTERM, told_to_stop, pipe, err) ||
         loop_signal(pipe->loop, SIGINT, told_to_stop, pipe, err))
         return -1;
-    if (fs_make_dirs(g->path_data, 0700, err) || open_spool(pipe, err) || identity_load(&pipe->identity, g->path_data, err))
+    if (fs_make_dirs(g->path_data, 0700, err) || open_spool(pipe, err) ||
+        identity_load(&pipe->identity, g->path_data, err))
         return -1;
     if (open_sender(pipe, err) || open_tail(pipe, err))
         return -1;
@@ -287,7 +299,9 @@ static void say_end(struct pipeline *pipe)
     make_report(pipe, &line);
     log_info("stats", "%s", buf_str(&line));
     buf_free(&line);
-    log_info("pipeline", "stopped; %s", is_delivered(pipe) ? "everything is delivered" : "what is not delivered is in the spool");
+    log_info("pipeline", "stopped; %s",
+             is_delivered(pipe) ? "everything is delivered"
+                                : "what is not delivered is in the spool");
 }
 
 static void finish(struct pipeline *pipe)

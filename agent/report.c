@@ -8,6 +8,7 @@ void report_line(struct buf *line, const struct report_row *rows)
             uint64_t value;
             memcpy(&value, (const char *)rows->stats + row->at, sizeof value);
             if (value)
-                buf_printf(line, "%s%s.%s=%llu", line->len ? " " : "", rows->part, row->name, (unsigned long long)value);
+                buf_printf(line, "%s%s.%s=%llu", line->len ? " " : "", rows->part, row->name,
+                           (unsigned long long)value);
         }
 }

@@ -11,13 +11,10 @@
 #include "agent.h"
 
 #include <posta/bytes.h>
-#include <posta/fs.h>
-#include <posta/json.h>
 #include <posta/log.h>
 
 #include <stddef.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 enum { WINDOW_PLACES = 8192, LINES_PER_TURN = 1024 };
 #define RETRY_NS (1 * NS_PER_S)
@@ -37,16 +34,15 @@ struct sender {
     bool has_event;
     struct out_event offer; /* event, as it is offered */
     struct place *window;   /* ring: place n is window[n % WINDOW_PLACES] */
-    uint64_t first, next, end; /* oldest without verdict before it; next to be offered; behind the last ever taken */
+    uint64_t first, next,
+        end; /* oldest without verdict before it; next to be offered; behind the last ever taken */
     struct spool_item item;
     struct lines lines;
     bool has_item;
     bool is_idle; /* the spool had nothing more */
     struct loop_task pump;
     struct loop_timer retry;
-    char *dead_letter_path;
-    int dead_letter_fd; /* -1 = not open */
-    uint64_t dead_letter_size;
+    struct dead_letter dead;
     struct sender_stats stats;
 };
 
@@ -66,7 +62,8 @@ static const char *route_text(void *arg, unsigned route, const char *field)
     const struct sender *sender = arg;
     if (strcmp(field, "agent.name") == 0 || strcmp(field, "host.name") == 0)
         return sender->agent.name;
-    return field_text(&sender->conf.settings->globals, &sender->conf.settings->inputs[route], field);
+    return field_text(&sender->conf.settings->globals, &sender->conf.settings->inputs[route],
+                      field);
 }
 
 /* ---- verdicts ---- */
@@ -82,53 +79,26 @@ static void move_cursor(struct sender *sender)
     sender->conf.moved(sender->conf.arg);
 }
 
-static int open_dead_letter(struct sender *sender, struct err *err)
-{
-    int fd = fs_open(sender->dead_letter_path, O_WRONLY | O_CREAT, 0600, err);
-    if (fd < 0)
-        return -1;
-    off_t end = lseek(fd, 0, SEEK_END);
-    sender->dead_letter_fd = fd;
-    sender->dead_letter_size = end > 0 ? (uint64_t)end : 0;
-    return 0;
-}
-
-/* {"reason":"..","event":{..}}, one a line, synced before the cursor may pass it. */
-static int bury(struct sender *sender, const char *why, const char *bytes, size_t len, struct err *err)
-{
-    struct buf line = BUF_INIT;
-    buf_puts(&line, "{\"reason\":");
-    json_string(&line, why);
-    buf_puts(&line, ",\"event\":");
-    buf_append(&line, bytes, len);
-    buf_puts(&line, "}\n");
-    int rc = sender->dead_letter_fd < 0 ? open_dead_letter(sender, err) : 0;
-    if (rc == 0)
-        rc = fs_pwrite(sender->dead_letter_fd, line.data, line.len, sender->dead_letter_size, err);
-    if (rc == 0)
-        rc = fs_sync(sender->dead_letter_fd, err);
-    if (rc == 0)
-        sender->dead_letter_size += line.len;
-    buf_free(&line);
-    return rc;
-}
-
 static bool bury_or_wait(struct sender *sender, const char *why, const char *bytes, size_t len)
 {
     struct err err;
-    log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender", "an event of %zu bytes is refused (%s) and goes to %s", len, why,
-                sender->dead_letter_path);
-    if (bury(sender, why, bytes, len, &err) == 0)
+    log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender",
+                "an event of %zu bytes is refused (%s) and goes to %s", len, why,
+                sender->dead.path);
+    if (dead_letter_append(&sender->dead, why, bytes, len, &err) == 0)
         return true;
-    log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender", "dead letter: %s; delivery waits", err.text);
+    log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender", "dead letter: %s; delivery waits",
+                err.text);
     loop_set_timer(sender->conf.loop, &sender->retry, RETRY_NS);
     return false;
 }
 
-static void take_verdict(void *arg, uint64_t token, enum verdict verdict, const char *why, const char *bytes, size_t len)
+static void take_verdict(void *arg, uint64_t token, enum verdict verdict, const char *why,
+                         const char *bytes, size_t len)
 {
     struct sender *sender = arg;
-    if (token < sender->first || token >= sender->end || sender->window[token % WINDOW_PLACES].is_done)
+    if (token < sender->first || token >= sender->end ||
+        sender->window[token % WINDOW_PLACES].is_done)
         return; /* known already, from before it was sent again */
     if (verdict == VERDICT_REFUSED && !bury_or_wait(sender, why, bytes, len))
         return;
@@ -150,7 +120,7 @@ static bool take_place(struct sender *sender, struct spool_pos end, bool is_line
         return is_line && !place->is_done;
     }
     sender->end = sender->next;
-    *place = (struct place){.end = end, .is_done = !is_line};
+    *place = (struct place) {.end = end, .is_done = !is_line};
     sender->stats.lines_sent += is_line;
     return is_line;
 }
@@ -159,7 +129,8 @@ static void begin_item(struct sender *sender)
 {
     struct spool_item *item = &sender->item;
     sender->has_item = true;
-    sender->lines = (struct lines){.bytes = item->chunk.bytes, .len = item->chunk.len, .at = item->skip};
+    sender->lines =
+        (struct lines) {.bytes = item->chunk.bytes, .len = item->chunk.len, .at = item->skip};
     if (item->type != SPOOL_DATA)
         sender->lines.len = 0;
     if (sender->lines.len == 0)
@@ -168,8 +139,8 @@ static void begin_item(struct sender *sender)
     sender->offer.route = route;
     sender->offer.order_key = (uint32_t)hash64(item->src->path, strlen(item->src->path));
     sender->offer.time_ms = item->chunk.read_ns / NS_PER_MS;
-    encoder_begin(&sender->encoder, &sender->agent, &sender->conf.settings->inputs[route].event, item->src,
-                  item->chunk.read_ns);
+    encoder_begin(&sender->encoder, &sender->agent, &sender->conf.settings->inputs[route].event,
+                  item->src, item->chunk.read_ns);
 }
 
 /* 1 = there is an item, 0 = nothing more, -1 = cannot read now. */
@@ -182,7 +153,8 @@ static int need_item(struct sender *sender)
     if (rc > 0)
         begin_item(sender);
     if (rc < 0) {
-        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender", "read the spool: %s; tried again", err.text);
+        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender", "read the spool: %s; tried again",
+                    err.text);
         loop_set_timer(sender->conf.loop, &sender->retry, RETRY_NS);
     }
     return rc;
@@ -192,8 +164,8 @@ static void encode(struct sender *sender, const struct line *line, bool is_last)
 {
     const struct chunk *chunk = &sender->item.chunk;
     bool is_cut = is_last && (chunk->flags & CHUNK_CUT);
-    sender->stats.lines_truncated +=
-        encoder_line(&sender->encoder, line->text, line->len, chunk->from + line->start, is_cut, &sender->event);
+    sender->stats.lines_truncated += encoder_line(
+        &sender->encoder, line->text, line->len, chunk->from + line->start, is_cut, &sender->event);
     sender->offer.bytes = sender->event.data;
     sender->offer.len = sender->event.len;
     sender->has_event = true;
@@ -210,12 +182,13 @@ static int advance(struct sender *sender)
     if (!line_next(&sender->lines, &line)) { /* an item without lines: an end, a skipped range */
         sender->has_item = false;
         if (item->chunk.len == 0 || item->type != SPOOL_DATA)
-            take_place(sender, (struct spool_pos){.seq = item->seq + 1}, false);
+            take_place(sender, (struct spool_pos) {.seq = item->seq + 1}, false);
         move_cursor(sender);
         return 1;
     }
     bool is_last = line.end == item->chunk.len;
-    struct spool_pos end = is_last ? (struct spool_pos){.seq = item->seq + 1} : (struct spool_pos){item->seq, line.end};
+    struct spool_pos end = is_last ? (struct spool_pos) {.seq = item->seq + 1}
+                                   : (struct spool_pos) {item->seq, line.end};
     sender->has_item = !is_last;
     if (take_place(sender, end, true))
         encode(sender, &line, is_last);
@@ -291,7 +264,7 @@ static void send_again(void *arg)
 
 struct output_env sender_env(struct sender *sender)
 {
-    return (struct output_env){
+    return (struct output_env) {
         .loop = sender->conf.loop,
         .arg = sender,
         .n_routes = (unsigned)sender->conf.settings->n_inputs,
@@ -306,7 +279,7 @@ static void describe_agent(struct sender *sender)
 {
     const struct agent_identity *id = sender->conf.identity;
     const char *name = sender->conf.settings->globals.name;
-    sender->agent = (struct event_agent){
+    sender->agent = (struct event_agent) {
         .beat = "filebeat",
         .version = POSTA_VERSION,
         .id = id->id,
@@ -323,10 +296,9 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     sender->self = conf->settings->output_self;
     sender->encoder = (struct encoder)ENCODER_INIT;
     sender->window = mem_zero(WINDOW_PLACES, sizeof *sender->window);
-    sender->pump = (struct loop_task){.run = pump, .arg = sender};
-    sender->retry = (struct loop_timer){.fire = send_again, .arg = sender};
-    sender->dead_letter_fd = -1;
-    sender->dead_letter_path = mem_printf("%s/dead_letter.ndjson", conf->settings->globals.path_data);
+    sender->pump = (struct loop_task) {.run = pump, .arg = sender};
+    sender->retry = (struct loop_timer) {.fire = send_again, .arg = sender};
+    dead_letter_init(&sender->dead, conf->settings->globals.path_data);
     describe_agent(sender);
     struct output_env env = sender_env(sender);
     *out = sender;
@@ -348,10 +320,9 @@ void sender_free(struct sender *sender)
     sender->output->close(sender->self);
     loop_drop_task(sender->conf.loop, &sender->pump);
     loop_cancel_timer(sender->conf.loop, &sender->retry);
-    (void)fs_close(sender->dead_letter_fd); /* synced at each line */
+    dead_letter_done(&sender->dead);
     encoder_free(&sender->encoder);
     buf_free(&sender->event);
-    free(sender->dead_letter_path);
     free(sender->window);
     free(sender);
 }
@@ -371,7 +342,10 @@ const void *sender_output_stats(const struct sender *sender)
     return sender->output->stats ? sender->output->stats(sender->self) : NULL;
 }
 
-#define ROW(field, unit_text, text) {#field, unit_text, offsetof(struct sender_stats, field), text}
+#define ROW(field, unit_text, text)                                                                \
+    {                                                                                              \
+#field, unit_text, offsetof(struct sender_stats, field), text                              \
+    }
 const struct stat_row sender_stat_rows[] = {
     ROW(lines_sent, "lines", "lines offered to the output"),
     ROW(lines_delivered, "lines", "lines the output has acknowledged"),

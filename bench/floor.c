@@ -14,12 +14,15 @@
 
 enum { READ_BYTES = 256 * 1024, EVENT_MAX = 64 * 1024 };
 
-static const char head[] =
-    "{\"@timestamp\":\"2026-01-02T03:04:05.678Z\",\"@metadata\":{\"beat\":\"filebeat\",\"type\":\"_doc\",\"version\":\"0.1.0\","
-    "\"_id\":\"1a201f51545a5d5e53a71a0000000000\"},\"event\":{\"id\":\"1a201f51545a5d5e53a71a0000000000\"},\"message\":\"";
+static const char head[] = "{\"@timestamp\":\"2026-01-02T03:04:05.678Z\",\"@metadata\":{\"beat\":"
+                           "\"filebeat\",\"type\":\"_doc\",\"version\":\"0.1.0\","
+                           "\"_id\":\"1a201f51545a5d5e53a71a0000000000\"},\"event\":{\"id\":"
+                           "\"1a201f51545a5d5e53a71a0000000000\"},\"message\":\"";
 static const char tail_format[] =
-    "\",\"log\":{\"offset\":%" PRIu64 ",\"file\":{\"path\":\"/var/log/nginx/access.log\",\"device_id\":\"27\",\"inode\":\"1563\"}},"
-    "\"input\":{\"type\":\"filestream\"},\"ecs\":{\"version\":\"8.0.0\"},\"host\":{\"name\":\"pod-1\"},\"agent\":{\"name\":\"pod-1\","
+    "\",\"log\":{\"offset\":%" PRIu64
+    ",\"file\":{\"path\":\"/var/log/nginx/access.log\",\"device_id\":\"27\",\"inode\":\"1563\"}},"
+    "\"input\":{\"type\":\"filestream\"},\"ecs\":{\"version\":\"8.0.0\"},\"host\":{\"name\":\"pod-"
+    "1\"},\"agent\":{\"name\":\"pod-1\","
     "\"type\":\"filebeat\",\"version\":\"0.1.0\",\"id\":\"7d6cb438-0fa9-4e4b-a97b-a4dca39fb2ad\","
     "\"ephemeral_id\":\"f8278cdb-fd56-4a11-ba55-9539bcb37ed3\"}}";
 
@@ -75,7 +78,8 @@ static size_t wrap(char *event, const char *line, size_t len, uint64_t offset)
 
 static void produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, const char *event, size_t len)
 {
-    while (rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)event, len, NULL, 0, NULL) == -1)
+    while (rd_kafka_produce(topic, 0, RD_KAFKA_MSG_F_COPY, (void *)(uintptr_t)event, len, NULL, 0,
+                            NULL) == -1)
         rd_kafka_poll(rk, 10);
 }
 

@@ -32,7 +32,8 @@ int main(int argc, char **argv)
     FILE *out = fopen(argv[1], "a");
     if (!out)
         return 1;
-    fprintf(out, "%s %.3f %.3f %ld %.2f\n", argv[2], seconds_of(used.ru_utime), seconds_of(used.ru_stime), used.ru_maxrss,
+    fprintf(out, "%s %.3f %.3f %ld %.2f\n", argv[2], seconds_of(used.ru_utime),
+            seconds_of(used.ru_stime), used.ru_maxrss,
             (double)(end.tv_sec - start.tv_sec) + (double)(end.tv_nsec - start.tv_nsec) / 1e9);
     fclose(out);
     return WIFEXITED(status) ? WEXITSTATUS(status) : 1;

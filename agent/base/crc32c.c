@@ -26,7 +26,8 @@ static uint32_t crc_by_table(uint32_t crc, const unsigned char *at, size_t len)
 
 #if defined(__x86_64__)
 #define HAVE_CRC_INSTRUCTION
-__attribute__((target("sse4.2"))) static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at, size_t len)
+__attribute__((target("sse4.2"))) static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at,
+                                                             size_t len)
 {
     uint64_t wide = crc;
     for (; len >= 8; at += 8, len -= 8)
@@ -46,7 +47,8 @@ static bool cpu_has_crc(void)
 #include <arm_acle.h>
 #include <sys/auxv.h>
 enum { HWCAP_BIT_CRC32 = 1 << 7 };
-__attribute__((target("+crc"))) static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at, size_t len)
+__attribute__((target("+crc"))) static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at,
+                                                           size_t len)
 {
     for (; len >= 8; at += 8, len -= 8)
         crc = __crc32cd(crc, get_u64(at));

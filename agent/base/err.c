@@ -70,9 +70,9 @@ int err_wrap(struct err *err, const char *fmt, ...)
 const char *err_kind_name(enum err_kind kind)
 {
     static const char *const names[] = {
-        [ERR_NONE] = "none",       [ERR_AGAIN] = "again",   [ERR_FULL] = "full",
-        [ERR_GONE] = "gone",       [ERR_CORRUPT] = "corrupt", [ERR_DENIED] = "denied",
-        [ERR_CONFIG] = "config",   [ERR_IO] = "io",         [ERR_BUG] = "bug",
+        [ERR_NONE] = "none",     [ERR_AGAIN] = "again",     [ERR_FULL] = "full",
+        [ERR_GONE] = "gone",     [ERR_CORRUPT] = "corrupt", [ERR_DENIED] = "denied",
+        [ERR_CONFIG] = "config", [ERR_IO] = "io",           [ERR_BUG] = "bug",
     };
     return names[kind];
 }

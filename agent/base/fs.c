@@ -68,7 +68,9 @@ ssize_t fs_pread(int fd, void *into, size_t len, uint64_t offset, struct err *er
 {
     size_t done = 0;
     while (done < len) {
-        ssize_t n = is_faulty(FS_READ) ? -1 : pread(fd, (char *)into + done, len - done, (off_t)(offset + done));
+        ssize_t n = is_faulty(FS_READ)
+                        ? -1
+                        : pread(fd, (char *)into + done, len - done, (off_t)(offset + done));
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -170,7 +172,8 @@ int fs_make_dirs(const char *path, mode_t mode, struct err *err)
         part[i] = path[i];
         if (i > 0 && (path[i] == '/' || !path[i])) {
             part[i] = '\0';
-            if (mkdir(part, mode) < 0 && errno != EEXIST && (errno != EROFS || access(part, F_OK) < 0))
+            if (mkdir(part, mode) < 0 && errno != EEXIST &&
+                (errno != EROFS || access(part, F_OK) < 0))
                 return err_sys(err, "make folder %s", part);
             part[i] = path[i];
         }
@@ -245,7 +248,8 @@ static int say_holder(int fd, const char *path, struct err *err)
     char pid[32] = "";
     ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
     pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
-    return err_set(err, ERR_AGAIN, "%s is held by another posta%s%s", path, *pid ? ", pid " : "", pid);
+    return err_set(err, ERR_AGAIN, "%s is held by another posta%s%s", path, *pid ? ", pid " : "",
+                   pid);
 }
 
 int fs_lock(const char *path, struct err *err)

@@ -58,7 +58,8 @@ static void write_json(enum log_level level, const char *part, const char *text)
     char stamp[32];
     format_time(stamp);
     struct buf line = BUF_INIT;
-    buf_printf(&line, "{\"log.level\":\"%s\",\"@timestamp\":\"%s\",\"log.logger\":\"%s\",\"message\":",
+    buf_printf(&line,
+               "{\"log.level\":\"%s\",\"@timestamp\":\"%s\",\"log.logger\":\"%s\",\"message\":",
                level_names[level], stamp, part);
     json_string(&line, text);
     buf_puts(&line, ",\"service.name\":\"posta\",\"ecs.version\":\"1.6.0\"}");
@@ -110,8 +111,8 @@ static struct log_limit *slot_of(uint32_t hash)
     return &slots[hash % (sizeof slots / sizeof *slots)];
 }
 
-void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level level, const char *part,
-                 const char *fmt, ...)
+void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level level,
+                 const char *part, const char *fmt, ...)
 {
     char text[2048];
     va_list args;
@@ -127,8 +128,9 @@ void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level le
         return;
     }
     if (limit->suppressed && len > 0)
-        snprintf(text + strlen(text), 64, " (said %llu times more)", (unsigned long long)limit->suppressed);
-    *limit = (struct log_limit){.last_ns = now, .text_hash = hash};
+        snprintf(text + strlen(text), 64, " (said %llu times more)",
+                 (unsigned long long)limit->suppressed);
+    *limit = (struct log_limit) {.last_ns = now, .text_hash = hash};
     if (is_shown(level, part))
         emit(level, part, text);
 }

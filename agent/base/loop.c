@@ -207,18 +207,19 @@ static int open_signal_fd(struct loop *loop, struct err *err)
     int fd = signalfd(loop->signal_io.fd, &loop->signals, SFD_NONBLOCK | SFD_CLOEXEC);
     if (fd < 0)
         return err_sys(err, "make a signal descriptor");
-    loop->signal_io = (struct loop_io){.fd = fd, .ready = read_signals, .arg = loop};
+    loop->signal_io = (struct loop_io) {.fd = fd, .ready = read_signals, .arg = loop};
     return is_new ? loop_add(loop, &loop->signal_io, err) : 0;
 }
 
-int loop_signal(struct loop *loop, int signo, void (*caught)(void *, int), void *arg, struct err *err)
+int loop_signal(struct loop *loop, int signo, void (*caught)(void *, int), void *arg,
+                struct err *err)
 {
     if (loop->n_signals == MAX_SIGNALS)
         return err_set(err, ERR_BUG, "more than %d signals", MAX_SIGNALS);
     sigaddset(&loop->signals, signo);
     if (sigprocmask(SIG_BLOCK, &loop->signals, NULL) < 0)
         return err_sys(err, "block signal %d", signo);
-    loop->signal_rows[loop->n_signals++] = (struct signal_row){signo, caught, arg};
+    loop->signal_rows[loop->n_signals++] = (struct signal_row) {signo, caught, arg};
     return open_signal_fd(loop, err);
 }
 

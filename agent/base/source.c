@@ -39,7 +39,8 @@ void source_key(const struct source *src, char key[static SOURCE_KEY_LEN + 1])
     int64_t born_ns = id->btime_ns ? id->btime_ns : src->first_seen_ns;
     const uint64_t mask = (UINT64_C(1) << 44) - 1;
     uint64_t hash = hash64(bytes, 28u + id->handle_len);
-    snprintf(key, SOURCE_KEY_LEN + 1, "%011llx%011llx", (unsigned long long)((uint64_t)(born_ns / NS_PER_MS) & mask),
+    snprintf(key, SOURCE_KEY_LEN + 1, "%011llx%011llx",
+             (unsigned long long)((uint64_t)(born_ns / NS_PER_MS) & mask),
              (unsigned long long)((hash ^ hash >> 44) & mask));
 }
 

@@ -18,13 +18,18 @@ struct flag {
 
 #define AT(field) offsetof(struct cli_args, field)
 static const struct flag flags[] = {
-    {"c", "FILE", FLAG_MANY, AT(files), AT(n_files), "configuration file; several are merged in order (default: posta.yml)"},
+    {"c", "FILE", FLAG_MANY, AT(files), AT(n_files),
+     "configuration file; several are merged in order (default: posta.yml)"},
     {"E", "KEY=VALUE", FLAG_MANY, AT(settings), AT(n_settings), "set one option over the files"},
-    {"path.data", "DIR", FLAG_TEXT, AT(path_data), 0, "folder of the spool and of posta's identity"},
-    {"path.config", "DIR", FLAG_TEXT, AT(path_config), 0, "where relative -c files are (default: /etc/posta)"},
-    {"once", NULL, FLAG_TRUE, AT(once), 0, "read what is there to its end, deliver all of it, exit"},
+    {"path.data", "DIR", FLAG_TEXT, AT(path_data), 0,
+     "folder of the spool and of posta's identity"},
+    {"path.config", "DIR", FLAG_TEXT, AT(path_config), 0,
+     "where relative -c files are (default: /etc/posta)"},
+    {"once", NULL, FLAG_TRUE, AT(once), 0,
+     "read what is there to its end, deliver all of it, exit"},
     {"e", NULL, FLAG_NOTHING, 0, 0, "log to standard error (posta always does)"},
-    {"d", "PARTS", FLAG_TEXT, AT(debug), 0, "debug lines of these parts, comma-separated, \"*\" for all"},
+    {"d", "PARTS", FLAG_TEXT, AT(debug), 0,
+     "debug lines of these parts, comma-separated, \"*\" for all"},
     {"v", NULL, FLAG_TRUE, AT(is_verbose), 0, "log at level info, whatever the file says"},
     {"h", NULL, FLAG_TRUE, AT(wants_help), 0, NULL},
     {"help", NULL, FLAG_TRUE, AT(wants_help), 0, "this text"},
@@ -73,7 +78,8 @@ static int take_flag(int argc, char **argv, int *i, struct cli_args *args, struc
         return 0;
     }
     if (!equals && *i + 1 >= argc)
-        return err_set(err, ERR_CONFIG, "option '%s' wants a value: %s %s", argv[*i], argv[*i], flag->value);
+        return err_set(err, ERR_CONFIG, "option '%s' wants a value: %s %s", argv[*i], argv[*i],
+                       flag->value);
     store(args, flag, equals ? equals + 1 : argv[++*i]);
     return 0;
 }
@@ -97,7 +103,8 @@ static const struct cli_command *find_command(const struct cli_command *commands
     return NULL;
 }
 
-static int check_words(const struct cli_command *commands, struct cli_args *args, int n_words, const char *extra, struct err *err)
+static int check_words(const struct cli_command *commands, struct cli_args *args, int n_words,
+                       const char *extra, struct err *err)
 {
     if (n_words == 0)
         args->command = "run";
@@ -106,17 +113,20 @@ static int check_words(const struct cli_command *commands, struct cli_args *args
         return err_set(err, ERR_CONFIG, "unknown command '%s': see posta help", args->command);
     if (extra)
         return err_set(err, ERR_CONFIG, "'%s' is one word too many: see posta help", extra);
-    if (!args->subcommand != !command->subcommands || (args->subcommand && !has_word(command->subcommands, args->subcommand)))
-        return err_set(err, ERR_CONFIG, "posta %s%s%s: expected posta %s %s", args->command, args->subcommand ? " " : "",
-                       args->subcommand ? args->subcommand : "", args->command, command->subcommands ? command->subcommands : "");
+    if (!args->subcommand != !command->subcommands ||
+        (args->subcommand && !has_word(command->subcommands, args->subcommand)))
+        return err_set(err, ERR_CONFIG, "posta %s%s%s: expected posta %s %s", args->command,
+                       args->subcommand ? " " : "", args->subcommand ? args->subcommand : "",
+                       args->command, command->subcommands ? command->subcommands : "");
     return 0;
 }
 
-int cli_parse(int argc, char **argv, const struct cli_command *commands, struct cli_args *args, struct err *err)
+int cli_parse(int argc, char **argv, const struct cli_command *commands, struct cli_args *args,
+              struct err *err)
 {
     const char *words[3] = {NULL};
     int n_words = 0;
-    *args = (struct cli_args){0};
+    *args = (struct cli_args) {0};
     for (int i = 1; i < argc; i++) {
         if (argv[i][0] == '-' && argv[i][1]) {
             if (take_flag(argc, argv, &i, args, err))
@@ -134,7 +144,7 @@ void cli_free(struct cli_args *args)
 {
     free(args->files);
     free(args->settings);
-    *args = (struct cli_args){0};
+    *args = (struct cli_args) {0};
 }
 
 void cli_help(FILE *to, const struct cli_command *commands)
@@ -150,8 +160,8 @@ void cli_help(FILE *to, const struct cli_command *commands)
     fprintf(to, "\noptions:\n");
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         char both[64];
-        snprintf(both, sizeof both, "%s%s%s%s", flags[i].name[1] ? "--" : "-", flags[i].name, flags[i].value ? " " : "",
-                 flags[i].value ? flags[i].value : "");
+        snprintf(both, sizeof both, "%s%s%s%s", flags[i].name[1] ? "--" : "-", flags[i].name,
+                 flags[i].value ? " " : "", flags[i].value ? flags[i].value : "");
         if (flags[i].doc)
             fprintf(to, "  %-22s %s\n", both, flags[i].doc);
     }

@@ -31,7 +31,8 @@ struct cli_command {
 };
 
 /* Borrows argv. CONFIG with what is wrong and where to look. Free with cli_free. */
-int cli_parse(int argc, char **argv, const struct cli_command *commands, struct cli_args *args, struct err *err) MUST_CHECK;
+int cli_parse(int argc, char **argv, const struct cli_command *commands, struct cli_args *args,
+              struct err *err) MUST_CHECK;
 void cli_free(struct cli_args *args);
 void cli_help(FILE *to, const struct cli_command *commands);
 

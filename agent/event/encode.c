@@ -62,14 +62,14 @@ static void put_member(struct buf *out, const char *before, const char *text)
     json_string(out, text);
 }
 
-static void make_tail(struct encoder *enc, const struct event_agent *agent, const struct event_input *input,
-                      const struct source *src)
+static void make_tail(struct encoder *enc, const struct event_agent *agent,
+                      const struct event_input *input, const struct source *src)
 {
     struct buf *tail = &enc->tail;
     buf_clear(tail);
     put_member(tail, ",\"file\":{\"path\":", src->path);
-    buf_printf(tail, ",\"device_id\":\"%llu\",\"inode\":\"%llu\"}},\"input\":{\"type\":", (unsigned long long)src->id.dev,
-               (unsigned long long)src->id.ino);
+    buf_printf(tail, ",\"device_id\":\"%llu\",\"inode\":\"%llu\"}},\"input\":{\"type\":",
+               (unsigned long long)src->id.dev, (unsigned long long)src->id.ino);
     json_string(tail, input->type);
     put_member(tail, "},\"ecs\":{\"version\":", ECS_VERSION);
     put_member(tail, "},\"host\":{\"name\":", agent->name);
@@ -83,8 +83,8 @@ static void make_tail(struct encoder *enc, const struct event_agent *agent, cons
     buf_putc(tail, '}');
 }
 
-void encoder_begin(struct encoder *enc, const struct event_agent *agent, const struct event_input *input,
-                   const struct source *src, int64_t read_ns)
+void encoder_begin(struct encoder *enc, const struct event_agent *agent,
+                   const struct event_input *input, const struct source *src, int64_t read_ns)
 {
     char key[SOURCE_KEY_LEN + 1];
     source_key(src, key);
@@ -100,7 +100,8 @@ static void put_offset_digits(char *at, uint64_t offset)
         at[i] = "0123456789abcdef"[offset & 15];
 }
 
-bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut, struct buf *out)
+bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut,
+                  struct buf *out)
 {
     if (len > enc->limit_bytes) {
         len = enc->limit_bytes;

@@ -37,9 +37,9 @@ struct event_agent {
 
 /* What every event of one input has. */
 struct event_input {
-    const char *type;    /* "filestream" */
-    const char *extra;   /* ready JSON members ("\"tags\":[\"a\"],\"fields\":{..}") or "" */
-    size_t limit_bytes;  /* longer lines are cut, marked truncated */
+    const char *type;   /* "filestream" */
+    const char *extra;  /* ready JSON members ("\"tags\":[\"a\"],\"fields\":{..}") or "" */
+    size_t limit_bytes; /* longer lines are cut, marked truncated */
 };
 
 struct encoder {
@@ -51,15 +51,19 @@ struct encoder {
     int64_t stamp_ms;
 };
 
-#define ENCODER_INIT {.stamp_ms = -1}
+#define ENCODER_INIT                                                                               \
+    {                                                                                              \
+        .stamp_ms = -1                                                                             \
+    }
 
 /* Make the parts that all lines of one chunk share. */
-void encoder_begin(struct encoder *enc, const struct event_agent *agent, const struct event_input *input,
-                   const struct source *src, int64_t read_ns);
+void encoder_begin(struct encoder *enc, const struct event_agent *agent,
+                   const struct event_input *input, const struct source *src, int64_t read_ns);
 
 /* Replace out's content by the event of one line, which begins at this offset of the file. is_cut: the line
  * went on behind text. Returns true if it was cut, here or before. */
-bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut, struct buf *out);
+bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut,
+                  struct buf *out);
 void encoder_free(struct encoder *enc);
 
 #endif

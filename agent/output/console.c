@@ -20,12 +20,23 @@ struct console {
 };
 
 static const struct option console_options[] = {
-    {.name = "enabled", .type = OPT_BOOL, .def = "true", .at = offsetof(struct console, enabled),
+    {.name = "enabled",
+     .type = OPT_BOOL,
+     .def = "true",
+     .at = offsetof(struct console, enabled),
      .doc = "Use this output."},
-    {.name = "pretty", .type = OPT_IGNORED, .doc = "one object a line is what other programs read; pipe into jq to indent"},
-    {.name = "codec.json.pretty", .type = OPT_IGNORED, .doc = "one object a line is what other programs read; pipe into jq to indent"},
-    {.name = "codec.json.escape_html", .type = OPT_IGNORED, .doc = "posta never escapes HTML characters"},
-    {.name = "codec.format.string", .type = OPT_REFUSED, .doc = "posta writes whole events: use jq -r .message behind it"},
+    {.name = "pretty",
+     .type = OPT_IGNORED,
+     .doc = "one object a line is what other programs read; pipe into jq to indent"},
+    {.name = "codec.json.pretty",
+     .type = OPT_IGNORED,
+     .doc = "one object a line is what other programs read; pipe into jq to indent"},
+    {.name = "codec.json.escape_html",
+     .type = OPT_IGNORED,
+     .doc = "posta never escapes HTML characters"},
+    {.name = "codec.format.string",
+     .type = OPT_REFUSED,
+     .doc = "posta writes whole events: use jq -r .message behind it"},
     {.name = "bulk_max_size", .type = OPT_IGNORED, .doc = "each event is written at once"},
     {0},
 };
@@ -61,7 +72,8 @@ static int console_send(void *self, const struct out_event *ev, uint64_t token, 
     buf_putc(&con->line, '\n');
     if (write_all(STDOUT_FILENO, con->line.data, con->line.len)) {
         err_sys(err, "write to standard output");
-        log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "console", "%s; events wait in the spool", err->text);
+        log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "console", "%s; events wait in the spool",
+                    err->text);
         err->kind = ERR_AGAIN;
         return -1;
     }

@@ -28,19 +28,46 @@ struct file_out {
 };
 
 static const struct option file_options[] = {
-    {.name = "enabled", .type = OPT_BOOL, .def = "true", .at = offsetof(struct file_out, enabled), .doc = "Use this output."},
-    {.name = "path", .type = OPT_TEXT, .required = true, .at = offsetof(struct file_out, path),
+    {.name = "enabled",
+     .type = OPT_BOOL,
+     .def = "true",
+     .at = offsetof(struct file_out, enabled),
+     .doc = "Use this output."},
+    {.name = "path",
+     .type = OPT_TEXT,
+     .required = true,
+     .at = offsetof(struct file_out, path),
      .doc = "Folder of the files; it is made if it is not there."},
-    {.name = "filename", .type = OPT_TEXT, .def = "posta", .at = offsetof(struct file_out, filename),
+    {.name = "filename",
+     .type = OPT_TEXT,
+     .def = "posta",
+     .at = offsetof(struct file_out, filename),
      .doc = "Name of the newest file; older ones have -1, -2, ... behind it."},
-    {.name = "rotate_every_kb", .type = OPT_COUNT, .def = "10240", .min = "1", .at = offsetof(struct file_out, rotate_every_kb),
+    {.name = "rotate_every_kb",
+     .type = OPT_COUNT,
+     .def = "10240",
+     .min = "1",
+     .at = offsetof(struct file_out, rotate_every_kb),
      .doc = "Begin another file when this size in KiB is reached."},
-    {.name = "number_of_files", .type = OPT_COUNT, .def = "7", .min = "2", .max = "1024",
-     .at = offsetof(struct file_out, number_of_files), .doc = "How many files are kept, the newest included; older ones are deleted."},
-    {.name = "permissions", .type = OPT_COUNT, .def = "0600", .max = "0777", .at = offsetof(struct file_out, permissions),
+    {.name = "number_of_files",
+     .type = OPT_COUNT,
+     .def = "7",
+     .min = "2",
+     .max = "1024",
+     .at = offsetof(struct file_out, number_of_files),
+     .doc = "How many files are kept, the newest included; older ones are deleted."},
+    {.name = "permissions",
+     .type = OPT_COUNT,
+     .def = "0600",
+     .max = "0777",
+     .at = offsetof(struct file_out, permissions),
      .doc = "Mode of new files, octal with a leading 0."},
-    {.name = "codec.json.pretty", .type = OPT_IGNORED, .doc = "one object a line is what other programs read"},
-    {.name = "codec.json.escape_html", .type = OPT_IGNORED, .doc = "posta never escapes HTML characters"},
+    {.name = "codec.json.pretty",
+     .type = OPT_IGNORED,
+     .doc = "one object a line is what other programs read"},
+    {.name = "codec.json.escape_html",
+     .type = OPT_IGNORED,
+     .doc = "posta never escapes HTML characters"},
     {0},
 };
 
@@ -69,7 +96,7 @@ static int file_open(void *self, const struct output_env *env, struct err *err)
 {
     struct file_out *out = self;
     out->env = *env;
-    out->retry = (struct loop_timer){.fire = give_room, .arg = out};
+    out->retry = (struct loop_timer) {.fire = give_room, .arg = out};
     out->current = mem_printf("%s/%s", out->path, out->filename);
     if (fs_make_dirs(out->path, 0750, err) || open_current(out, err))
         return err_wrap(err, "output.file");
@@ -119,7 +146,8 @@ static int file_send(void *self, const struct out_event *ev, uint64_t token, str
     buf_append(&out->line, ev->bytes, ev->len);
     buf_putc(&out->line, '\n');
     if (append(out, err)) {
-        log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "file", "%s: %s; events wait in the spool", out->current, err->text);
+        log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "file", "%s: %s; events wait in the spool",
+                    out->current, err->text);
         loop_set_timer(out->env.loop, &out->retry, NS_PER_S);
         err->kind = ERR_AGAIN;
         return -1;

@@ -26,7 +26,8 @@ enum { EVENTS_PER_TURN = 256, CLOSE_WAIT_MS = 500 };
 static void note_up(struct kafka *kafka)
 {
     if (!kafka->is_up)
-        log_info("kafka", "delivering to topic %s%s", kafka->topic_names[0], kafka->env.n_routes > 1 ? " and others" : "");
+        log_info("kafka", "delivering to topic %s%s", kafka->topic_names[0],
+                 kafka->env.n_routes > 1 ? " and others" : "");
     kafka->is_up = true;
     kafka->hold_wait_ns = 0;
 }
@@ -41,7 +42,8 @@ static void hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topi
     kafka->hold_until_ns = loop_now(kafka->env.loop) + kafka->hold_wait_ns;
     kafka->is_held = true;
     kafka->is_up = false;
-    log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "kafka", "topic %s: %s: %s; events wait in the spool, tried again", topic,
+    log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "kafka",
+                "topic %s: %s: %s; events wait in the spool, tried again", topic,
                 rd_kafka_err2str(code), kafka_advice(code, NULL));
 }
 
@@ -61,7 +63,8 @@ static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
         note_up(kafka);
     } else if (is_poison(msg->err)) {
         kafka->stats.refused++;
-        kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(msg->err), msg->payload, msg->len);
+        kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(msg->err),
+                           msg->payload, msg->len);
     } else {
         kafka->stats.failed++;
         hold(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
@@ -81,7 +84,8 @@ static void say_trouble(rd_kafka_resp_err_t code, const char *text)
 {
     const char *extra = strstr(text, " (after ");
     int len = extra ? (int)(extra - text) : (int)strlen(text);
-    log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka", "%.*s: %s", len, text, kafka_advice(code, text));
+    log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka", "%.*s: %s", len, text,
+                kafka_advice(code, text));
 }
 
 static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
@@ -91,7 +95,10 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
     kafka->stats.connection_errors++;
     if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) {
         kafka->must_replace = true;
-        log_warn("kafka", "librdkafka gave up: %s; a new connection is made, what has no acknowledgement is sent again", text);
+        log_warn("kafka",
+                 "librdkafka gave up: %s; a new connection is made, what has no acknowledgement is "
+                 "sent again",
+                 text);
         return;
     }
     kafka->is_up = false;
@@ -105,7 +112,8 @@ static void take_log(rd_kafka_event_t *event)
     if (rd_kafka_event_log(event, &facility, &text, &level) != 0)
         return;
     if (strstr(text, "does not support compression"))
-        log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "kafka", "batches are sent uncompressed: %s", text);
+        log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "kafka", "batches are sent uncompressed: %s",
+                    text);
     log_debug("kafka", "librdkafka %s: %s", facility, text);
 }
 
@@ -188,7 +196,8 @@ static void replace_producer(struct kafka *kafka)
 
 static bool is_stalled(const struct kafka *kafka)
 {
-    return kafka->stats.in_flight > 0 && loop_now(kafka->env.loop) - kafka->last_progress_ns > kafka->set.stall_ns;
+    return kafka->stats.in_flight > 0 &&
+           loop_now(kafka->env.loop) - kafka->last_progress_ns > kafka->set.stall_ns;
 }
 
 /* Once a second while something is in flight, held or broken; else not at all. */
@@ -196,13 +205,17 @@ static void supervise(void *arg)
 {
     struct kafka *kafka = arg;
     if (is_stalled(kafka) && !kafka->must_replace) {
-        log_warn("kafka", "no acknowledgement for %lld s while %llu events are on their way; a new connection is made",
-                 (long long)(kafka->set.stall_ns / NS_PER_S), (unsigned long long)kafka->stats.in_flight);
+        log_warn("kafka",
+                 "no acknowledgement for %lld s while %llu events are on their way; a new "
+                 "connection is made",
+                 (long long)(kafka->set.stall_ns / NS_PER_S),
+                 (unsigned long long)kafka->stats.in_flight);
         kafka->must_replace = true;
     }
     if (kafka->must_replace) {
         replace_producer(kafka);
-    } else if (kafka->is_held && kafka->stats.in_flight == 0 && loop_now(kafka->env.loop) >= kafka->hold_until_ns) {
+    } else if (kafka->is_held && kafka->stats.in_flight == 0 &&
+               loop_now(kafka->env.loop) >= kafka->hold_until_ns) {
         kafka->is_held = false;
         kafka->env.again(kafka->env.arg);
     }
@@ -223,12 +236,13 @@ static int kafka_open(void *self, const struct output_env *env, struct err *err)
 {
     struct kafka *kafka = self;
     kafka->env = *env;
-    kafka->more = (struct loop_task){.run = serve, .arg = kafka};
-    kafka->supervise = (struct loop_timer){.fire = supervise, .arg = kafka};
+    kafka->more = (struct loop_task) {.run = serve, .arg = kafka};
+    kafka->supervise = (struct loop_timer) {.fire = supervise, .arg = kafka};
     if (kafka_check(self, env, err) || start_producer(kafka, err))
         return -1;
-    log_info("kafka", "librdkafka %s, %s, topic %s%s", rd_kafka_version_str(), kafka->set.tls.is_used ? "TLS" : "no TLS",
-             kafka->topic_names[0], env->n_routes > 1 ? " and others" : "");
+    log_info("kafka", "librdkafka %s, %s, topic %s%s", rd_kafka_version_str(),
+             kafka->set.tls.is_used ? "TLS" : "no TLS", kafka->topic_names[0],
+             env->n_routes > 1 ? " and others" : "");
     return 0;
 }
 
@@ -238,11 +252,13 @@ static int busy(struct kafka *kafka, struct err *err)
     return err_set(err, ERR_AGAIN, "kafka takes no more now");
 }
 
-static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t token, rd_kafka_resp_err_t code, struct err *err)
+static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t token,
+                     rd_kafka_resp_err_t code, struct err *err)
 {
     if (is_poison(code)) {
         kafka->stats.refused++;
-        kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(code), ev->bytes, ev->len);
+        kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(code),
+                           ev->bytes, ev->len);
         return 0;
     }
     if (code == RD_KAFKA_RESP_ERR__FATAL)
@@ -259,9 +275,10 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
     if (kafka->is_held || !kafka->producer)
         return busy(kafka, err);
     rd_kafka_resp_err_t code = rd_kafka_producev(
-        kafka->producer->rk, RD_KAFKA_V_RKT(kafka->producer->topics[ev->route]), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_VALUE((void *)(uintptr_t)ev->bytes, ev->len),
-        RD_KAFKA_V_TIMESTAMP(ev->time_ms), RD_KAFKA_V_OPAQUE(kafka_pack_token(token, ev->order_key)), RD_KAFKA_V_END);
+        kafka->producer->rk, RD_KAFKA_V_RKT(kafka->producer->topics[ev->route]),
+        RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)ev->bytes, ev->len), RD_KAFKA_V_TIMESTAMP(ev->time_ms),
+        RD_KAFKA_V_OPAQUE(kafka_pack_token(token, ev->order_key)), RD_KAFKA_V_END);
     if (code)
         return not_taken(kafka, ev, token, code, err);
     if (kafka->stats.in_flight++ == 0)
@@ -289,8 +306,10 @@ static void kafka_close(void *self)
     kafka_free_topics(kafka);
 }
 
-
-#define ROW(field, unit_text, text) {#field, unit_text, offsetof(struct kafka_stats, field), text}
+#define ROW(field, unit_text, text)                                                                \
+    {                                                                                              \
+#field, unit_text, offsetof(struct kafka_stats, field), text                               \
+    }
 static const struct stat_row kafka_stat_rows[] = {
     ROW(sent, "events", "events given to librdkafka"),
     ROW(acked, "events", "events acknowledged by the brokers"),

@@ -28,7 +28,8 @@ struct kafka_settings {
     int compression;
     uint64_t compression_level;
     uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
-    int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns, keep_alive_ns, refresh_ns;
+    int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
+        keep_alive_ns, refresh_ns;
     int64_t stall_ns;
     char *username, *password, *mechanism;
     struct kafka_tls tls;
@@ -53,12 +54,13 @@ struct kafka {
     char **topic_names;        /* one a route */
     struct loop_task more;     /* the queue was not emptied */
     struct loop_timer supervise;
-    bool is_busy;         /* the sender was told to wait */
-    bool is_held;         /* nothing is sent until everything in flight has its report and the hold is over */
-    bool must_replace;    /* the producer is of no use any more */
+    bool is_busy; /* the sender was told to wait */
+    bool
+        is_held; /* nothing is sent until everything in flight has its report and the hold is over */
+    bool must_replace; /* the producer is of no use any more */
     int64_t hold_until_ns, hold_wait_ns;
     int64_t last_progress_ns;
-    bool is_up;           /* the last report was a success: for saying changes only */
+    bool is_up; /* the last report was a success: for saying changes only */
     struct kafka_stats stats;
 };
 
@@ -67,7 +69,8 @@ extern const struct option kafka_options[];
 /* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
 /* The topic of each input: output.kafka.topic with %{[fields.x]} filled in. */
-int kafka_name_topics(struct kafka *kafka, const struct output_env *env, struct err *err) MUST_CHECK;
+int kafka_name_topics(struct kafka *kafka, const struct output_env *env,
+                      struct err *err) MUST_CHECK;
 void kafka_free_topics(struct kafka *kafka);
 
 /* ---- kafka_tls.c ---- */

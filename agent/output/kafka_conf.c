@@ -14,64 +14,192 @@ static const char *const truths[] = {"false", "true", NULL};
 #define AT(field) .at = offsetof(struct kafka, set.field)
 const struct option kafka_options[] = {
     {.name = "enabled", .type = OPT_BOOL, .def = "true", AT(enabled), .doc = "Use this output."},
-    {.name = "hosts", .type = OPT_LIST, .required = true, AT(hosts),
-     .doc = "Brokers to ask first, as host:port; the others are learnt from them. Without a port: 9092."},
-    {.name = "topic", .type = OPT_TEXT, .required = true, AT(topic),
-     .doc = "Topic of the events. %{[fields.name]} stands for a field of the input. Never taken from a log line."},
-    {.name = "client_id", .type = OPT_TEXT, .def = "posta", AT(client_id), .doc = "Name shown in the brokers' logs and quotas."},
-    {.name = "compression", .type = OPT_WORD, .words = compressions, .def = "lz4", AT(compression),
-     .doc = "How batches are compressed. Beats' default is gzip, which costs about ten times the CPU of lz4."},
-    {.name = "compression_level", .type = OPT_COUNT, .max = "12", AT(compression_level), .doc = "Level for gzip, lz4 and zstd; 0 = the library's default."},
-    {.name = "max_message_bytes", .type = OPT_BYTES, .def = "1000000", .min = "1000", .max = "1000000000", AT(max_message_bytes),
-     .doc = "Largest message; the brokers' message.max.bytes must allow it. A larger event goes to the dead letter file."},
-    {.name = "bulk_max_size", .type = OPT_COUNT, .def = "2048", .min = "1", .max = "1000000", AT(bulk_max_size), .doc = "Most events in one batch."},
-    {.name = "bulk_flush_frequency", .type = OPT_DURATION, .def = "5ms", .max = "15m", AT(linger_ns),
+    {.name = "hosts",
+     .type = OPT_LIST,
+     .required = true,
+     AT(hosts),
+     .doc = "Brokers to ask first, as host:port; the others are learnt from them. Without a port: "
+            "9092."},
+    {.name = "topic",
+     .type = OPT_TEXT,
+     .required = true,
+     AT(topic),
+     .doc = "Topic of the events. %{[fields.name]} stands for a field of the input. Never taken "
+            "from a log line."},
+    {.name = "client_id",
+     .type = OPT_TEXT,
+     .def = "posta",
+     AT(client_id),
+     .doc = "Name shown in the brokers' logs and quotas."},
+    {.name = "compression",
+     .type = OPT_WORD,
+     .words = compressions,
+     .def = "lz4",
+     AT(compression),
+     .doc = "How batches are compressed. Beats' default is gzip, which costs about ten times the "
+            "CPU of lz4."},
+    {.name = "compression_level",
+     .type = OPT_COUNT,
+     .max = "12",
+     AT(compression_level),
+     .doc = "Level for gzip, lz4 and zstd; 0 = the library's default."},
+    {.name = "max_message_bytes",
+     .type = OPT_BYTES,
+     .def = "1000000",
+     .min = "1000",
+     .max = "1000000000",
+     AT(max_message_bytes),
+     .doc = "Largest message; the brokers' message.max.bytes must allow it. A larger event goes to "
+            "the dead letter file."},
+    {.name = "bulk_max_size",
+     .type = OPT_COUNT,
+     .def = "2048",
+     .min = "1",
+     .max = "1000000",
+     AT(bulk_max_size),
+     .doc = "Most events in one batch."},
+    {.name = "bulk_flush_frequency",
+     .type = OPT_DURATION,
+     .def = "5ms",
+     .max = "15m",
+     AT(linger_ns),
      .doc = "How long to wait for more events before a batch is sent."},
-    {.name = "timeout", .type = OPT_DURATION, .def = "30s", .min = "1s", .max = "5m", AT(timeout_ns), .doc = "Wait for an answer of a broker."},
-    {.name = "broker_timeout", .type = OPT_DURATION, .def = "10s", .min = "1s", .max = "15m", AT(broker_timeout_ns),
+    {.name = "timeout",
+     .type = OPT_DURATION,
+     .def = "30s",
+     .min = "1s",
+     .max = "5m",
+     AT(timeout_ns),
+     .doc = "Wait for an answer of a broker."},
+    {.name = "broker_timeout",
+     .type = OPT_DURATION,
+     .def = "10s",
+     .min = "1s",
+     .max = "15m",
+     AT(broker_timeout_ns),
      .doc = "How long a broker may wait for its replicas."},
-    {.name = "backoff.init", .type = OPT_DURATION, .def = "1s", .min = "10ms", AT(backoff_init_ns), .doc = "First wait after a refusal that may pass."},
-    {.name = "backoff.max", .type = OPT_DURATION, .def = "60s", .min = "10ms", AT(backoff_max_ns), .doc = "Longest wait after a refusal that may pass."},
-    {.name = "keep_alive", .type = OPT_IGNORED, .doc = "posta always keeps connections alive by TCP"},
-    {.name = "metadata.refresh_frequency", .type = OPT_DURATION, .def = "5m", .min = "10s", .max = "1h", AT(refresh_ns),
+    {.name = "backoff.init",
+     .type = OPT_DURATION,
+     .def = "1s",
+     .min = "10ms",
+     AT(backoff_init_ns),
+     .doc = "First wait after a refusal that may pass."},
+    {.name = "backoff.max",
+     .type = OPT_DURATION,
+     .def = "60s",
+     .min = "10ms",
+     AT(backoff_max_ns),
+     .doc = "Longest wait after a refusal that may pass."},
+    {.name = "keep_alive",
+     .type = OPT_IGNORED,
+     .doc = "posta always keeps connections alive by TCP"},
+    {.name = "metadata.refresh_frequency",
+     .type = OPT_DURATION,
+     .def = "5m",
+     .min = "10s",
+     .max = "1h",
+     AT(refresh_ns),
      .doc = "How often brokers and partitions are looked up again."},
     {.name = "username", .type = OPT_TEXT, AT(username), .doc = "SASL user."},
     {.name = "password", .type = OPT_TEXT, .secret = true, AT(password), .doc = "SASL password."},
-    {.name = "sasl.mechanism", .type = OPT_TEXT, AT(mechanism), .doc = "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; PLAIN if a user is given."},
-    {.name = "buffer_bytes", .type = OPT_BYTES, .def = "4MB", .min = "1MB", .max = "1GB", .own = true, AT(buffer_bytes),
-     .doc = "Most bytes on their way to the brokers; bounds memory, and what may come twice after a kill."},
-    {.name = "stall_timeout", .type = OPT_DURATION, .def = "2m", .min = "10s", .own = true, AT(stall_ns),
-     .doc = "Make a new connection to the cluster when events wait and nothing was acknowledged for this long."},
-    {.name = "ssl.enabled", .type = OPT_WORD, .words = truths, AT(tls.enabled), .doc = "Use TLS; true when another ssl key is set."},
-    {.name = "ssl.certificate_authorities", .type = OPT_LIST, AT(tls.authorities),
-     .doc = "Files (or PEM text) of the authorities that sign the brokers' certificates; the system's if not set."},
-    {.name = "ssl.certificate", .type = OPT_TEXT, AT(tls.certificate), .doc = "posta's certificate: a PEM file, intermediates behind it, or PEM text."},
-    {.name = "ssl.key", .type = OPT_TEXT, .secret = true, AT(tls.key), .doc = "The certificate's private key: a PEM file or PEM text."},
-    {.name = "ssl.key_passphrase", .type = OPT_TEXT, .secret = true, AT(tls.key_passphrase), .doc = "Passphrase of the private key."},
-    {.name = "ssl.verification_mode", .type = OPT_WORD, .words = verifications, .def = "full", AT(tls.verification),
+    {.name = "sasl.mechanism",
+     .type = OPT_TEXT,
+     AT(mechanism),
+     .doc = "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; PLAIN if a user is given."},
+    {.name = "buffer_bytes",
+     .type = OPT_BYTES,
+     .def = "4MB",
+     .min = "1MB",
+     .max = "1GB",
+     .own = true,
+     AT(buffer_bytes),
+     .doc = "Most bytes on their way to the brokers; bounds memory, and what may come twice after "
+            "a kill."},
+    {.name = "stall_timeout",
+     .type = OPT_DURATION,
+     .def = "2m",
+     .min = "10s",
+     .own = true,
+     AT(stall_ns),
+     .doc = "Make a new connection to the cluster when events wait and nothing was acknowledged "
+            "for this long."},
+    {.name = "ssl.enabled",
+     .type = OPT_WORD,
+     .words = truths,
+     AT(tls.enabled),
+     .doc = "Use TLS; true when another ssl key is set."},
+    {.name = "ssl.certificate_authorities",
+     .type = OPT_LIST,
+     AT(tls.authorities),
+     .doc = "Files (or PEM text) of the authorities that sign the brokers' certificates; the "
+            "system's if not set."},
+    {.name = "ssl.certificate",
+     .type = OPT_TEXT,
+     AT(tls.certificate),
+     .doc = "posta's certificate: a PEM file, intermediates behind it, or PEM text."},
+    {.name = "ssl.key",
+     .type = OPT_TEXT,
+     .secret = true,
+     AT(tls.key),
+     .doc = "The certificate's private key: a PEM file or PEM text."},
+    {.name = "ssl.key_passphrase",
+     .type = OPT_TEXT,
+     .secret = true,
+     AT(tls.key_passphrase),
+     .doc = "Passphrase of the private key."},
+    {.name = "ssl.verification_mode",
+     .type = OPT_WORD,
+     .words = verifications,
+     .def = "full",
+     AT(tls.verification),
      .doc = "full and strict check chain and host name, certificate the chain only, none nothing."},
-    {.name = "ssl.supported_protocols", .type = OPT_LIST, AT(tls.protocols), .doc = "TLSv1.2 and TLSv1.3 are used, whatever else is named."},
-    {.name = "ssl.cipher_suites", .type = OPT_IGNORED, .doc = "posta offers ECDHE with AES-GCM or ChaCha20 only"},
+    {.name = "ssl.supported_protocols",
+     .type = OPT_LIST,
+     AT(tls.protocols),
+     .doc = "TLSv1.2 and TLSv1.3 are used, whatever else is named."},
+    {.name = "ssl.cipher_suites",
+     .type = OPT_IGNORED,
+     .doc = "posta offers ECDHE with AES-GCM or ChaCha20 only"},
     {.name = "ssl.curve_types", .type = OPT_IGNORED, .doc = "the library's choice is used"},
     {.name = "ssl.renegotiation", .type = OPT_IGNORED, .doc = "posta never renegotiates"},
-    {.name = "ssl.ca_trusted_fingerprint", .type = OPT_REFUSED, .doc = "give the authority's certificate in ssl.certificate_authorities"},
-    {.name = "ssl.ca_sha256", .type = OPT_REFUSED, .doc = "give only that authority in ssl.certificate_authorities"},
-    {.name = "required_acks", .type = OPT_IGNORED, .doc = "posta always waits for all in-sync replicas"},
+    {.name = "ssl.ca_trusted_fingerprint",
+     .type = OPT_REFUSED,
+     .doc = "give the authority's certificate in ssl.certificate_authorities"},
+    {.name = "ssl.ca_sha256",
+     .type = OPT_REFUSED,
+     .doc = "give only that authority in ssl.certificate_authorities"},
+    {.name = "required_acks",
+     .type = OPT_IGNORED,
+     .doc = "posta always waits for all in-sync replicas"},
     {.name = "version", .type = OPT_IGNORED, .doc = "the brokers' version is asked for"},
     {.name = "worker", .type = OPT_IGNORED, .doc = "one connection a broker is enough"},
     {.name = "workers", .type = OPT_IGNORED, .doc = "one connection a broker is enough"},
     {.name = "max_retries", .type = OPT_IGNORED, .doc = "posta tries for ever, as Filebeat does"},
-    {.name = "channel_buffer_size", .type = OPT_IGNORED, .doc = "buffer_bytes bounds what is on its way"},
+    {.name = "channel_buffer_size",
+     .type = OPT_IGNORED,
+     .doc = "buffer_bytes bounds what is on its way"},
     {.name = "metadata.full", .type = OPT_IGNORED, .doc = "only the topics in use are looked up"},
     {.name = "metadata.retry.max", .type = OPT_IGNORED, .doc = "posta tries for ever"},
-    {.name = "metadata.retry.backoff", .type = OPT_IGNORED, .doc = "the library's back-off is used"},
-    {.name = "partition", .type = OPT_IGNORED, .doc = "all events of one log go to one partition, so that they stay in order"},
+    {.name = "metadata.retry.backoff",
+     .type = OPT_IGNORED,
+     .doc = "the library's back-off is used"},
+    {.name = "partition",
+     .type = OPT_IGNORED,
+     .doc = "all events of one log go to one partition, so that they stay in order"},
     {.name = "codec.json.pretty", .type = OPT_IGNORED, .doc = "events are compact JSON"},
-    {.name = "codec.json.escape_html", .type = OPT_IGNORED, .doc = "posta never escapes HTML characters"},
-    {.name = "key", .type = OPT_REFUSED, .doc = "posta keeps the order of each log by its own partitioner; remove the key"},
-    {.name = "topics", .type = OPT_REFUSED, .doc = "give each input a field and use topic: '%{[fields.topic]}'"},
+    {.name = "codec.json.escape_html",
+     .type = OPT_IGNORED,
+     .doc = "posta never escapes HTML characters"},
+    {.name = "key",
+     .type = OPT_REFUSED,
+     .doc = "posta keeps the order of each log by its own partitioner; remove the key"},
+    {.name = "topics",
+     .type = OPT_REFUSED,
+     .doc = "give each input a field and use topic: '%{[fields.topic]}'"},
     {.name = "headers", .type = OPT_REFUSED, .doc = "add the values as fields of the inputs"},
-    {.name = "codec.format.string", .type = OPT_REFUSED, .doc = "posta sends whole events; take .message at the reading side"},
+    {.name = "codec.format.string",
+     .type = OPT_REFUSED,
+     .doc = "posta sends whole events; take .message at the reading side"},
     {.name = "kerberos", .type = OPT_REFUSED, .doc = "use TLS client certificates or SCRAM"},
     {0},
 };
@@ -79,12 +207,14 @@ const struct option kafka_options[] = {
 /* ---- topic names ---- */
 
 /* One %{[field]} or %{[field]:default} at `at`; appends what it stands for. Returns behind it, NULL on error. */
-static const char *fill_in(const char *at, const struct output_env *env, unsigned route, struct buf *out, struct err *err)
+static const char *fill_in(const char *at, const struct output_env *env, unsigned route,
+                           struct buf *out, struct err *err)
 {
     const char *close = strstr(at, "]");
     const char *end = close ? strchr(close, '}') : NULL;
     if (strncmp(at, "%{[", 3) != 0 || !end)
-        return err_set(err, ERR_CONFIG, "'%s': expected %%{[field]} or %%{[field]:default}", at), NULL;
+        return err_set(err, ERR_CONFIG, "'%s': expected %%{[field]} or %%{[field]:default}", at),
+               NULL;
     char *field = strndup(at + 3, (size_t)(close - at - 3));
     const char *text = env->text(env->arg, route, field);
     if (text)
@@ -92,7 +222,9 @@ static const char *fill_in(const char *at, const struct output_env *env, unsigne
     else if (close[1] == ':')
         buf_append(out, close + 2, (size_t)(end - close - 2));
     else
-        err_set(err, ERR_CONFIG, "an input has no '%s': add it to its fields, or give a default as %%{[%s]:name}", field, field);
+        err_set(err, ERR_CONFIG,
+                "an input has no '%s': add it to its fields, or give a default as %%{[%s]:name}",
+                field, field);
     bool is_filled = text || close[1] == ':';
     free(field);
     return is_filled ? end + 1 : NULL;
@@ -101,12 +233,16 @@ static const char *fill_in(const char *at, const struct output_env *env, unsigne
 static int check_name(const char *name, struct err *err)
 {
     size_t len = strlen(name);
-    if (len == 0 || len > 249 || strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
-        return err_set(err, ERR_CONFIG, "'%s' is no topic name: letters, digits, '.', '_' and '-', at most 249", name);
+    if (len == 0 || len > 249 ||
+        strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
+        return err_set(err, ERR_CONFIG,
+                       "'%s' is no topic name: letters, digits, '.', '_' and '-', at most 249",
+                       name);
     return 0;
 }
 
-static int name_topic(const char *format, const struct output_env *env, unsigned route, char **name, struct err *err)
+static int name_topic(const char *format, const struct output_env *env, unsigned route, char **name,
+                      struct err *err)
 {
     struct buf out = BUF_INIT;
     for (const char *at = format; at && *at;) {
@@ -179,19 +315,20 @@ static int set_hosts(rd_kafka_conf_t *conf, const struct str_list *hosts, struct
 static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
 {
     static const char *const rows[][2] = {
-        {"enable.idempotence", "true"},         /* order and no repeats inside one instance */
-        {"acks", "all"},                        /* done means replicated */
-        {"message.timeout.ms", "0"},            /* never give up: what is not delivered stays in the spool */
-        {"allow.auto.create.topics", "false"},  /* a typing error must not make a topic */
-        {"socket.nagle.disable", "true"},       /* or TLS records wait for each other */
-        {"socket.keepalive.enable", "true"},    /* notice a peer that is gone behind a load balancer */
+        {"enable.idempotence", "true"}, /* order and no repeats inside one instance */
+        {"acks", "all"},                /* done means replicated */
+        {"message.timeout.ms", "0"}, /* never give up: what is not delivered stays in the spool */
+        {"allow.auto.create.topics", "false"}, /* a typing error must not make a topic */
+        {"socket.nagle.disable", "true"},      /* or TLS records wait for each other */
+        {"socket.keepalive.enable", "true"}, /* notice a peer that is gone behind a load balancer */
         {"reconnect.backoff.ms", "100"},
-        {"reconnect.backoff.max.ms", "3000"},   /* a broker that is back is used soon */
+        {"reconnect.backoff.max.ms", "3000"}, /* a broker that is back is used soon */
         {"retry.backoff.ms", "100"},
         {"queue.buffering.max.messages", "100000"}, /* the bytes decide, see buffer_bytes */
-        {"sticky.partitioning.linger.ms", "0"}, /* or our partitioner is not asked for events without a key */
-        {"log.queue", "true"},                  /* its log lines come to our loop */
-        {"log.connection.close", "false"},      /* an idle connection that closes is no event */
+        {"sticky.partitioning.linger.ms",
+         "0"},                 /* or our partitioner is not asked for events without a key */
+        {"log.queue", "true"}, /* its log lines come to our loop */
+        {"log.connection.close", "false"}, /* an idle connection that closes is no event */
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         if (set(conf, rows[i][0], rows[i][1], err))
@@ -201,21 +338,25 @@ static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
 
 static int set_tunables(const struct kafka_settings *s, rd_kafka_conf_t *conf, struct err *err)
 {
-    if (set(conf, "client.id", s->client_id, err) || set(conf, "compression.codec", compressions[s->compression], err) ||
+    if (set(conf, "client.id", s->client_id, err) ||
+        set(conf, "compression.codec", compressions[s->compression], err) ||
         set_number(conf, "message.max.bytes", s->max_message_bytes, err) ||
         set_number(conf, "batch.num.messages", s->bulk_max_size, err) ||
         set_number(conf, "batch.size", s->max_message_bytes, err) ||
         set_number(conf, "queue.buffering.max.kbytes", s->buffer_bytes / 1024, err) ||
-        set_ms(conf, "linger.ms", s->linger_ns, err) || set_ms(conf, "socket.timeout.ms", s->timeout_ns, err) ||
+        set_ms(conf, "linger.ms", s->linger_ns, err) ||
+        set_ms(conf, "socket.timeout.ms", s->timeout_ns, err) ||
         set_ms(conf, "request.timeout.ms", s->broker_timeout_ns, err) ||
         set_ms(conf, "topic.metadata.refresh.interval.ms", s->refresh_ns, err))
         return -1;
-    return s->compression_level ? set_number(conf, "compression.level", s->compression_level, err) : 0;
+    return s->compression_level ? set_number(conf, "compression.level", s->compression_level, err)
+                                : 0;
 }
 
 static int set_security(const struct kafka_settings *s, rd_kafka_conf_t *conf, struct err *err)
 {
-    static const char *const protocols[2][2] = {{"plaintext", "ssl"}, {"sasl_plaintext", "sasl_ssl"}};
+    static const char *const protocols[2][2] = {{"plaintext", "ssl"},
+                                                {"sasl_plaintext", "sasl_ssl"}};
     if (set(conf, "security.protocol", protocols[s->username != NULL][s->tls.is_used], err))
         return -1;
     if (s->tls.is_used && kafka_set_tls(&s->tls, conf, err))
@@ -225,7 +366,8 @@ static int set_security(const struct kafka_settings *s, rd_kafka_conf_t *conf, s
     if (!s->password)
         return err_set(err, ERR_CONFIG, "output.kafka.username is set but password is not");
     return set(conf, "sasl.mechanism", s->mechanism ? s->mechanism : "PLAIN", err) ||
-                   set(conf, "sasl.username", s->username, err) || set(conf, "sasl.password", s->password, err)
+                   set(conf, "sasl.username", s->username, err) ||
+                   set(conf, "sasl.password", s->password, err)
                ? -1
                : 0;
 }
@@ -234,7 +376,8 @@ int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **out, struct err
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const struct kafka_settings *s = &kafka->set;
-    if (set_hosts(conf, &s->hosts, err) || set_fixed(conf, err) || set_tunables(s, conf, err) || set_security(s, conf, err)) {
+    if (set_hosts(conf, &s->hosts, err) || set_fixed(conf, err) || set_tunables(s, conf, err) ||
+        set_security(s, conf, err)) {
         rd_kafka_conf_destroy(conf);
         return -1;
     }

@@ -8,28 +8,44 @@ struct advice {
 };
 
 static const struct advice rows[] = {
-    {0, "certificate verify failed", "the broker's certificate does not verify: is output.kafka.ssl.certificate_authorities the right authority, "
-                                     "and is the host in output.kafka.hosts a name in the broker's certificate?"},
-    {0, "certificate could not be verified", "the broker's certificate does not verify: is output.kafka.ssl.certificate_authorities the right authority, "
-                                             "and is the host in output.kafka.hosts a name in the broker's certificate?"},
-    {0, "hostname mismatch", "the host in output.kafka.hosts is not a name in the broker's certificate"},
+    {0, "certificate verify failed",
+     "the broker's certificate does not verify: is output.kafka.ssl.certificate_authorities the "
+     "right authority, "
+     "and is the host in output.kafka.hosts a name in the broker's certificate?"},
+    {0, "certificate could not be verified",
+     "the broker's certificate does not verify: is output.kafka.ssl.certificate_authorities the "
+     "right authority, "
+     "and is the host in output.kafka.hosts a name in the broker's certificate?"},
+    {0, "hostname mismatch",
+     "the host in output.kafka.hosts is not a name in the broker's certificate"},
     {0, "alert certificate expired", "the broker refused posta's certificate: it has expired"},
-    {0, "alert unknown ca", "the broker refused posta's certificate: it does not know the authority that signed it"},
-    {0, "alert certificate unknown", "the broker refused posta's certificate: is it signed by an authority the broker knows, and still valid?"},
-    {0, "alert bad certificate", "the broker wants a client certificate that it accepts: check output.kafka.ssl.certificate and key"},
-    {0, "alert certificate required", "the broker wants a client certificate: set output.kafka.ssl.certificate and key"},
+    {0, "alert unknown ca",
+     "the broker refused posta's certificate: it does not know the authority that signed it"},
+    {0, "alert certificate unknown",
+     "the broker refused posta's certificate: is it signed by an authority the broker knows, and "
+     "still valid?"},
+    {0, "alert bad certificate",
+     "the broker wants a client certificate that it accepts: check output.kafka.ssl.certificate "
+     "and key"},
+    {0, "alert certificate required",
+     "the broker wants a client certificate: set output.kafka.ssl.certificate and key"},
     {0, "alert handshake failure", "broker and posta agree on no TLS version or cipher"},
     {0, "wrong version number", "the broker does not speak TLS on this port, or posta should not"},
-    {0, "incorrect security.protocol", "is this the broker's TLS port, and does it want a client certificate that it accepts?"},
+    {0, "incorrect security.protocol",
+     "is this the broker's TLS port, and does it want a client certificate that it accepts?"},
     {0, "Connection refused", "nothing listens there: is the broker up, and is the port right?"},
     {RD_KAFKA_RESP_ERR__RESOLVE, NULL, "the host name does not resolve"},
     {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, NULL, "no broker can be reached"},
     {RD_KAFKA_RESP_ERR__AUTHENTICATION, NULL, "the broker refused user or password"},
     {RD_KAFKA_RESP_ERR__SSL, NULL, "TLS with the broker fails: check certificates and ports"},
-    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL, "posta's principal has no right to write to the topic: give it WRITE and DESCRIBE"},
-    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, NULL, "posta's principal needs IDEMPOTENT_WRITE on the cluster (before Kafka 2.8)"},
-    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, NULL, "the topic does not exist, or posta may not see it: make it, or give DESCRIBE"},
-    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, NULL, "the topic does not exist, or posta may not see it: make it, or give DESCRIBE"},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL,
+     "posta's principal has no right to write to the topic: give it WRITE and DESCRIBE"},
+    {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, NULL,
+     "posta's principal needs IDEMPOTENT_WRITE on the cluster (before Kafka 2.8)"},
+    {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, NULL,
+     "the topic does not exist, or posta may not see it: make it, or give DESCRIBE"},
+    {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, NULL,
+     "the topic does not exist, or posta may not see it: make it, or give DESCRIBE"},
     {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, NULL, "larger than the topic's max.message.bytes"},
     {RD_KAFKA_RESP_ERR__TIMED_OUT, NULL, "no answer in time"},
 };

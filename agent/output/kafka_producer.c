@@ -29,8 +29,8 @@ uint64_t kafka_token_of(const void *opaque)
 }
 
 /* Any thread. The log decides, whether its partition has a leader now or not: order comes before balance. */
-static int32_t choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_len, int32_t n_partitions,
-                                void *topic_opaque, void *msg_opaque)
+static int32_t choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_len,
+                                int32_t n_partitions, void *topic_opaque, void *msg_opaque)
 {
     (void)topic, (void)key, (void)key_len, (void)topic_opaque;
     return (int32_t)((uint64_t)(uintptr_t)msg_opaque >> KEY_SHIFT) % n_partitions;
@@ -44,7 +44,8 @@ static int make_topics(struct kafka *kafka, struct producer *producer, struct er
         rd_kafka_topic_conf_set_partitioner_cb(conf, choose_partition);
         producer->topics[i] = rd_kafka_topic_new(producer->rk, kafka->topic_names[i], conf);
         if (!producer->topics[i])
-            return err_set(err, ERR_CONFIG, "topic %s: %s", kafka->topic_names[i], rd_kafka_err2str(rd_kafka_last_error()));
+            return err_set(err, ERR_CONFIG, "topic %s: %s", kafka->topic_names[i],
+                           rd_kafka_err2str(rd_kafka_last_error()));
     }
     return 0;
 }
@@ -83,7 +84,7 @@ int producer_new(struct kafka *kafka, struct producer **out, struct err *err)
         return -1;
     struct producer *producer = mem_zero(1, sizeof *producer);
     producer->rk = rk;
-    producer->io = (struct loop_io){.fd = -1};
+    producer->io = (struct loop_io) {.fd = -1};
     *out = producer;
     if (make_topics(kafka, producer, err) || attach_queue(kafka, producer, err)) {
         producer_free(producer, kafka->env.loop, 0);
@@ -96,7 +97,8 @@ int producer_new(struct kafka *kafka, struct producer **out, struct err *err)
 static void *destroy(void *arg)
 {
     struct producer *producer = arg;
-    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
     rd_kafka_destroy(producer->rk);
     if (producer->io.fd >= 0)
         close(producer->io.fd);

@@ -9,7 +9,6 @@
 
 enum { TEST_WAIT_MS = 10000 };
 
-
 static void split_host(const char *host, char name[static 256], char port[static 16])
 {
     const char *colon = strrchr(host, ':');
@@ -42,13 +41,15 @@ static void note_errors(struct producer *producer, struct err *last)
         if (rd_kafka_event_type(event) == RD_KAFKA_EVENT_ERROR &&
             rd_kafka_event_error(event) != RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
             const char *text = rd_kafka_event_error_string(event);
-            err_set(last, ERR_AGAIN, "%s: %s", text, kafka_advice(rd_kafka_event_error(event), text));
+            err_set(last, ERR_AGAIN, "%s: %s", text,
+                    kafka_advice(rd_kafka_event_error(event), text));
         }
         rd_kafka_event_destroy(event);
     }
 }
 
-static int ask_metadata(struct producer *producer, rd_kafka_topic_t *topic, const struct rd_kafka_metadata **meta, struct err *err)
+static int ask_metadata(struct producer *producer, rd_kafka_topic_t *topic,
+                        const struct rd_kafka_metadata **meta, struct err *err)
 {
     struct err last = ERR_INIT;
     rd_kafka_resp_err_t code = RD_KAFKA_RESP_ERR__TRANSPORT;
@@ -62,7 +63,8 @@ static int ask_metadata(struct producer *producer, rd_kafka_topic_t *topic, cons
         return 0;
     if (last.kind)
         return err_set(err, ERR_AGAIN, "%s", last.text);
-    return err_set(err, ERR_AGAIN, "no broker answered in %d s: %s", TEST_WAIT_MS / 1000, rd_kafka_err2str(code));
+    return err_set(err, ERR_AGAIN, "no broker answered in %d s: %s", TEST_WAIT_MS / 1000,
+                   rd_kafka_err2str(code));
 }
 
 static int print_topic(const struct rd_kafka_metadata *meta, FILE *to, struct err *err)
@@ -71,14 +73,17 @@ static int print_topic(const struct rd_kafka_metadata *meta, FILE *to, struct er
     fprintf(to, "  topic %s... ", topic->topic);
     if (topic->err) {
         fprintf(to, "FAILED\n");
-        return err_set(err, ERR_DENIED, "topic %s: %s: %s", topic->topic, rd_kafka_err2str(topic->err), kafka_advice(topic->err, NULL));
+        return err_set(err, ERR_DENIED, "topic %s: %s: %s", topic->topic,
+                       rd_kafka_err2str(topic->err), kafka_advice(topic->err, NULL));
     }
     int without_leader = 0;
     for (int i = 0; i < topic->partition_cnt; i++)
         without_leader += topic->partitions[i].leader < 0;
     int replicas = topic->partition_cnt ? topic->partitions[0].replica_cnt : 0;
     fprintf(to, "OK (%d partitions, %d replicas%s)\n", topic->partition_cnt, replicas,
-            without_leader ? ", some WITHOUT A LEADER" : replicas < 3 ? "; fewer than 3 replicas can lose acknowledged events" : "");
+            without_leader ? ", some WITHOUT A LEADER"
+            : replicas < 3 ? "; fewer than 3 replicas can lose acknowledged events"
+                           : "");
     return 0;
 }
 
@@ -121,6 +126,9 @@ int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *e
         fprintf(to, "FAILED\n");
         return -1;
     }
-    fprintf(to, "%s\n", kafka->set.tls.is_used ? "OK" : "not used: the connection is neither encrypted nor authenticated");
+    fprintf(to, "%s\n",
+            kafka->set.tls.is_used
+                ? "OK"
+                : "not used: the connection is neither encrypted nor authenticated");
     return run_test(kafka, to, err);
 }

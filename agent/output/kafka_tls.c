@@ -52,7 +52,8 @@ static X509 *parse_certificate(const char *what, const char *text, struct err *e
     BIO_free(bio);
     buf_free(&pem);
     if (!cert)
-        err_set(err, ERR_CONFIG, "output.kafka.%s: %s holds no PEM certificate (%s)", what, name_of(text), openssl_reason());
+        err_set(err, ERR_CONFIG, "output.kafka.%s: %s holds no PEM certificate (%s)", what,
+                name_of(text), openssl_reason());
     return cert;
 }
 
@@ -79,8 +80,10 @@ static EVP_PKEY *parse_key(const struct kafka_tls *tls, struct err *err)
     OPENSSL_cleanse(pem.data, pem.len);
     buf_free(&pem);
     if (!key)
-        err_set(err, ERR_CONFIG, "output.kafka.ssl.key: %s holds no private key that can be read (%s)%s", name_of(tls->key),
-                openssl_reason(), tls->key_passphrase ? "" : "; is it encrypted? then set ssl.key_passphrase");
+        err_set(err, ERR_CONFIG,
+                "output.kafka.ssl.key: %s holds no private key that can be read (%s)%s",
+                name_of(tls->key), openssl_reason(),
+                tls->key_passphrase ? "" : "; is it encrypted? then set ssl.key_passphrase");
     return key;
 }
 
@@ -92,10 +95,13 @@ static int check_key_mode(const char *path, struct err *err)
     if (stat(path, &st) < 0)
         return err_sys(err, "output.kafka.ssl.key: %s", path);
     if (st.st_mode & (S_IWGRP | S_IWOTH))
-        return err_set(err, ERR_DENIED, "output.kafka.ssl.key: %s may be written by others (mode %04o): chmod 0600 %s", path,
-                       (unsigned)(st.st_mode & 07777), path);
+        return err_set(
+            err, ERR_DENIED,
+            "output.kafka.ssl.key: %s may be written by others (mode %04o): chmod 0600 %s", path,
+            (unsigned)(st.st_mode & 07777), path);
     if (st.st_mode & S_IROTH)
-        log_warn("kafka", "private key %s may be read by everybody (mode %04o)", path, (unsigned)(st.st_mode & 07777));
+        log_warn("kafka", "private key %s may be read by everybody (mode %04o)", path,
+                 (unsigned)(st.st_mode & 07777));
     return 0;
 }
 
@@ -110,7 +116,9 @@ static void say_dates(const char *path, const X509 *cert)
     if (ASN1_TIME_to_tm(end, &tm))
         strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &tm);
     if (days < 0 || seconds < 0)
-        log_error("kafka", "certificate %s expired on %s: brokers will refuse it; events wait in the spool until it is renewed",
+        log_error("kafka",
+                  "certificate %s expired on %s: brokers will refuse it; events wait in the spool "
+                  "until it is renewed",
                   name_of(path), text);
     else if (days < 14)
         log_warn("kafka", "certificate %s expires on %s", name_of(path), text);
@@ -119,7 +127,8 @@ static void say_dates(const char *path, const X509 *cert)
 static int check_pair(const struct kafka_tls *tls, struct err *err)
 {
     if (!tls->certificate != !tls->key)
-        return err_set(err, ERR_CONFIG, "output.kafka.ssl: %s is set without %s: give both or neither",
+        return err_set(err, ERR_CONFIG,
+                       "output.kafka.ssl: %s is set without %s: give both or neither",
                        tls->key ? "key" : "certificate", tls->key ? "certificate" : "key");
     if (!tls->certificate)
         return 0;
@@ -128,8 +137,8 @@ static int check_pair(const struct kafka_tls *tls, struct err *err)
     int rc = key ? 0 : -1;
     if (key && X509_check_private_key(cert, key) != 1) {
         ERR_clear_error();
-        rc = err_set(err, ERR_CONFIG, "output.kafka.ssl.key: %s is not the key of certificate %s", name_of(tls->key),
-                     name_of(tls->certificate));
+        rc = err_set(err, ERR_CONFIG, "output.kafka.ssl.key: %s is not the key of certificate %s",
+                     name_of(tls->key), name_of(tls->certificate));
     }
     if (rc == 0)
         say_dates(tls->certificate, cert);
@@ -157,7 +166,8 @@ int kafka_check_tls(struct kafka_tls *tls, struct err *err)
     if (!tls->is_used)
         return 0;
     if (tls->verification == VERIFY_NONE)
-        log_warn("kafka", "ssl.verification_mode is none: anybody can pretend to be the broker and read the logs");
+        log_warn("kafka", "ssl.verification_mode is none: anybody can pretend to be the broker and "
+                          "read the logs");
     return check_authorities(tls, err) || check_pair(tls, err) ? -1 : 0;
 }
 
@@ -193,7 +203,8 @@ static int set_pair(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct e
 {
     if (!tls->certificate)
         return 0;
-    if (set(conf, is_inline(tls->certificate) ? "ssl.certificate.pem" : "ssl.certificate.location", tls->certificate, err) ||
+    if (set(conf, is_inline(tls->certificate) ? "ssl.certificate.pem" : "ssl.certificate.location",
+            tls->certificate, err) ||
         set(conf, is_inline(tls->key) ? "ssl.key.pem" : "ssl.key.location", tls->key, err))
         return -1;
     return tls->key_passphrase ? set(conf, "ssl.key.password", tls->key_passphrase, err) : 0;
@@ -205,7 +216,8 @@ int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err
     /* ECDHE with an AEAD does not exist below TLS 1.2: this is the floor, also where OpenSSL would allow less. */
     if (set(conf, "ssl.cipher.suites", "ECDHE+AESGCM:ECDHE+CHACHA20", err) ||
         set(conf, "ssl.endpoint.identification.algorithm", checks_name ? "https" : "none", err) ||
-        set(conf, "enable.ssl.certificate.verification", tls->verification == VERIFY_NONE ? "false" : "true", err))
+        set(conf, "enable.ssl.certificate.verification",
+            tls->verification == VERIFY_NONE ? "false" : "true", err))
         return -1;
     return set_authorities(tls, conf, err) || set_pair(tls, conf, err) ? -1 : 0;
 }

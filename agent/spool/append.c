@@ -19,7 +19,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-static int write_record(int fd, struct segment *seg, struct record *rec, const void *payload, struct err *err)
+static int write_record(int fd, struct segment *seg, struct record *rec, const void *payload,
+                        struct err *err)
 {
     static const uint8_t zeros[RECORD_ALIGN];
     uint8_t head[RECORD_HEADER_BYTES];
@@ -127,7 +128,8 @@ int store_begin_segment(struct spool *spool, struct err *err)
 
 /* ---- a failed sync ---- */
 
-static int copy_unsynced(struct spool *spool, struct segment *old, int fd, struct segment *fresh, struct err *err)
+static int copy_unsynced(struct spool *spool, struct segment *old, int fd, struct segment *fresh,
+                         struct err *err)
 {
     struct scan scan = SCAN_INIT;
     struct record rec;
@@ -180,7 +182,8 @@ int spool_sync(struct spool *spool, struct err *err)
         return 0;
     spool->stats.syncs++;
     if (!spool->has_failed && fs_sync(spool->fd, err)) {
-        log_error("spool", "%s; this segment is closed and its last records are written again", err->text);
+        log_error("spool", "%s; this segment is closed and its last records are written again",
+                  err->text);
         spool->has_failed = true;
     }
     if (spool->has_failed && replace_segment(spool, err))
@@ -213,7 +216,8 @@ static int make_room(struct spool *spool, uint64_t size, struct err *err)
         return -1;
     if (spool->max_bytes && spool->stats.disk_bytes + size > spool->max_bytes)
         return err_set(err, ERR_FULL, "spool %s is full: %llu of %llu bytes", spool->dir,
-                       (unsigned long long)spool->stats.disk_bytes, (unsigned long long)spool->max_bytes);
+                       (unsigned long long)spool->stats.disk_bytes,
+                       (unsigned long long)spool->max_bytes);
     return 0;
 }
 
@@ -224,18 +228,20 @@ static int append(struct spool *spool, struct record *rec, const void *payload, 
     rec->seq = spool->next_seq;
     rec->payload_crc = crc32c(0, payload, rec->payload_len);
     if (write_record(spool->fd, spool->last, rec, payload, err))
-        return err_wrap(err, "spool %s: segment %016llx", spool->dir, (unsigned long long)spool->last->no);
+        return err_wrap(err, "spool %s: segment %016llx", spool->dir,
+                        (unsigned long long)spool->last->no);
     spool->next_seq++;
     spool->stats.records_in++;
     spool->stats.disk_bytes += record_size(rec);
     return 0;
 }
 
-int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk, struct err *err)
+int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk,
+                 struct err *err)
 {
     if (chunk->from != src->offset)
-        return err_set(err, ERR_BUG, "chunk from %llu does not follow %llu", (unsigned long long)chunk->from,
-                       (unsigned long long)src->offset);
+        return err_set(err, ERR_BUG, "chunk from %llu does not follow %llu",
+                       (unsigned long long)chunk->from, (unsigned long long)src->offset);
     struct record rec = {
         .type = REC_DATA,
         .flags = chunk->flags,
@@ -268,7 +274,8 @@ int spool_end_source(struct spool *spool, struct source *src, enum end_proof pro
     return 0;
 }
 
-int spool_add_source(struct spool *spool, const struct source *proto, struct source **out, struct err *err)
+int spool_add_source(struct spool *spool, const struct source *proto, struct source **out,
+                     struct err *err)
 {
     struct source *src = source_copy(proto);
     src->no = spool->sources.next_no;

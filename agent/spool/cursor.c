@@ -28,7 +28,8 @@ enum { SLOT_BYTES = 64, SLOT_STRIDE = 512 };
 
 static const char magic[4] = {'c', 'u', 'r', '1'};
 
-static void pack_slot(const struct cursor *cur, const uint8_t *uuid, uint8_t slot[static SLOT_BYTES])
+static void pack_slot(const struct cursor *cur, const uint8_t *uuid,
+                      uint8_t slot[static SLOT_BYTES])
 {
     memset(slot, 0, SLOT_BYTES);
     memcpy(slot, magic, sizeof magic);
@@ -56,12 +57,13 @@ static int read_slots(struct cursor *cur, const uint8_t *uuid, bool *found, stru
             continue;
         *found = true;
         cur->generation = get_u64(slot + 24);
-        cur->pos = (struct spool_pos){.seq = get_u64(slot + 32), .done = get_u64(slot + 40)};
+        cur->pos = (struct spool_pos) {.seq = get_u64(slot + 32), .done = get_u64(slot + 40)};
     }
     return 0;
 }
 
-int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static UUID_BYTES], bool *found, struct err *err)
+int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static UUID_BYTES],
+                bool *found, struct err *err)
 {
     *cur = (struct cursor)CURSOR_INIT;
     char *path = mem_printf("%s/cursor", dir);
@@ -73,7 +75,8 @@ int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static U
     return rc;
 }
 
-int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool sync, struct err *err)
+int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool sync,
+                struct err *err)
 {
     if (cur->is_dirty) {
         uint8_t slot[SLOT_BYTES];
@@ -87,7 +90,8 @@ int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool 
         cur->is_unsynced = true;
     }
     if (sync && cur->is_unsynced) {
-        cur->is_unsynced = false; /* a failed sync is not repeated: the next save writes the other slot */
+        cur->is_unsynced =
+            false; /* a failed sync is not repeated: the next save writes the other slot */
         if (fs_sync(cur->fd, err))
             return err_wrap(err, "save the cursor");
     }

@@ -13,15 +13,19 @@ struct cursor {
     bool is_unsynced;
 };
 
-#define CURSOR_INIT {.fd = -1}
+#define CURSOR_INIT                                                                                \
+    {                                                                                              \
+        .fd = -1                                                                                   \
+    }
 
 /* Open or make <dir>/cursor and read the newest valid slot of this uuid. No valid slot: pos is {0, 0}, which means the
  * oldest record there is; *found says which. */
-int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static UUID_BYTES], bool *found,
-                struct err *err) MUST_CHECK;
+int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static UUID_BYTES],
+                bool *found, struct err *err) MUST_CHECK;
 
 /* Write pos into the older slot; sync the file if asked. */
-int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool sync, struct err *err) MUST_CHECK;
+int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool sync,
+                struct err *err) MUST_CHECK;
 void cursor_close(struct cursor *cur);
 
 #endif

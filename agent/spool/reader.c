@@ -48,7 +48,8 @@ static void note_source(struct spool *spool, const struct record *rec, const uin
     struct registry *table = &spool->reader.sources;
     const uint8_t *end = payload + rec->payload_len;
     if (rec->type == REC_CHECKPOINT && registry_unpack(table, payload, rec->payload_len))
-        log_error("spool", "segment %016llx: checkpoint is not whole", (unsigned long long)spool->reader.seg->no);
+        log_error("spool", "segment %016llx: checkpoint is not whole",
+                  (unsigned long long)spool->reader.seg->no);
     struct source *src = rec->type == REC_SOURCE ? source_unpack(&payload, end) : NULL;
     if (src)
         registry_put(table, src);
@@ -60,13 +61,14 @@ static const struct source *source_of(struct spool *spool, uint32_t no)
     struct source *src = registry_by_no(&spool->reader.sources, no);
     if (src)
         return src;
-    spool->reader.unknown = (struct source){.no = no, .path = nothing, .input = nothing};
+    spool->reader.unknown = (struct source) {.no = no, .path = nothing, .input = nothing};
     return &spool->reader.unknown;
 }
 
-static void fill_item(struct spool *spool, const struct record *rec, const uint8_t *payload, struct spool_item *item)
+static void fill_item(struct spool *spool, const struct record *rec, const uint8_t *payload,
+                      struct spool_item *item)
 {
-    *item = (struct spool_item){
+    *item = (struct spool_item) {
         .type = rec->type == REC_DATA ? SPOOL_DATA : SPOOL_END,
         .seq = rec->seq,
         .src = source_of(spool, rec->source_no),
@@ -74,8 +76,12 @@ static void fill_item(struct spool *spool, const struct record *rec, const uint8
         .end_offset = rec->to,
     };
     if (rec->type == REC_DATA)
-        item->chunk = (struct chunk){.from = rec->from, .to = rec->to, .read_ns = rec->time_ns, .flags = rec->flags,
-                                     .bytes = (const char *)payload, .len = rec->payload_len};
+        item->chunk = (struct chunk) {.from = rec->from,
+                                      .to = rec->to,
+                                      .read_ns = rec->time_ns,
+                                      .flags = rec->flags,
+                                      .bytes = (const char *)payload,
+                                      .len = rec->payload_len};
     struct spool_pos cursor = spool->cursor.pos;
     if (cursor.seq == rec->seq)
         item->skip = cursor.done < item->chunk.len ? cursor.done : item->chunk.len;

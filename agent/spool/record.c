@@ -49,11 +49,12 @@ void record_pack(const struct record *rec, uint32_t salt, uint8_t head[static RE
     put_u32(head + 60, crc32c(salt, head, 60));
 }
 
-bool record_unpack(const uint8_t head[static RECORD_HEADER_BYTES], uint32_t salt, struct record *rec)
+bool record_unpack(const uint8_t head[static RECORD_HEADER_BYTES], uint32_t salt,
+                   struct record *rec)
 {
     if (memcmp(head, magic, sizeof magic) != 0 || get_u32(head + 60) != crc32c(salt, head, 60))
         return false;
-    *rec = (struct record){
+    *rec = (struct record) {
         .type = head[4],
         .flags = head[5],
         .payload_len = get_u32(head + 8),
@@ -64,5 +65,6 @@ bool record_unpack(const uint8_t head[static RECORD_HEADER_BYTES], uint32_t salt
         .to = get_u64(head + 40),
         .time_ns = (int64_t)get_u64(head + 48),
     };
-    return rec->type >= REC_CHECKPOINT && rec->type <= REC_END && rec->payload_len <= RECORD_PAYLOAD_MAX;
+    return rec->type >= REC_CHECKPOINT && rec->type <= REC_END &&
+           rec->payload_len <= RECORD_PAYLOAD_MAX;
 }

@@ -10,10 +10,11 @@ enum { RECORD_HEADER_BYTES = 64, RECORD_ALIGN = 8 };
 enum { RECORD_PAYLOAD_MAX = 256 * 1024 * 1024 }; /* a header that says more is not one of ours */
 
 enum record_type {
-    REC_CHECKPOINT = 1, /* all sources of the registry; first in a segment; its seq is the segment's base */
-    REC_SOURCE = 2,     /* a new source */
-    REC_DATA = 3,       /* a chunk */
-    REC_END = 4,        /* a source's end: to = its size, flags = enum end_proof */
+    REC_CHECKPOINT =
+        1, /* all sources of the registry; first in a segment; its seq is the segment's base */
+    REC_SOURCE = 2, /* a new source */
+    REC_DATA = 3,   /* a chunk */
+    REC_END = 4,    /* a source's end: to = its size, flags = enum end_proof */
 };
 
 struct record {
@@ -30,12 +31,14 @@ struct record {
 /* Bytes a record takes in the file. */
 static inline uint64_t record_size(const struct record *rec)
 {
-    return (RECORD_HEADER_BYTES + (uint64_t)rec->payload_len + RECORD_ALIGN - 1) & ~(uint64_t)(RECORD_ALIGN - 1);
+    return (RECORD_HEADER_BYTES + (uint64_t)rec->payload_len + RECORD_ALIGN - 1) &
+           ~(uint64_t)(RECORD_ALIGN - 1);
 }
 
 void record_pack(const struct record *rec, uint32_t salt, uint8_t head[static RECORD_HEADER_BYTES]);
 
 /* True if head is a header written with this salt: magic, type, length and checksum are right. */
-bool record_unpack(const uint8_t head[static RECORD_HEADER_BYTES], uint32_t salt, struct record *rec);
+bool record_unpack(const uint8_t head[static RECORD_HEADER_BYTES], uint32_t salt,
+                   struct record *rec);
 
 #endif

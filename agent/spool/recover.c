@@ -70,7 +70,8 @@ static void apply(struct spool *spool, const struct record *rec, const uint8_t *
 }
 
 /* Apply seg to its end. With *has_checkpoint false, the first record must be one, or nothing is applied. */
-static int roll_over(struct spool *spool, struct segment *seg, bool *has_checkpoint, struct err *err)
+static int roll_over(struct spool *spool, struct segment *seg, bool *has_checkpoint,
+                     struct err *err)
 {
     struct scan scan = SCAN_INIT;
     struct record rec;
@@ -79,7 +80,8 @@ static int roll_over(struct spool *spool, struct segment *seg, bool *has_checkpo
         return -1;
     int rc;
     while ((rc = scan_next(&scan, &rec, &payload, err)) > 0) {
-        if (!*has_checkpoint && (rec.type != REC_CHECKPOINT || registry_unpack(&spool->sources, payload, rec.payload_len)))
+        if (!*has_checkpoint && (rec.type != REC_CHECKPOINT ||
+                                 registry_unpack(&spool->sources, payload, rec.payload_len)))
             break;
         *has_checkpoint = true;
         apply(spool, &rec, payload);
@@ -105,7 +107,8 @@ static int find_checkpoint(struct spool *spool, struct segment **found, struct e
             return -1;
         if (has_checkpoint)
             return 0;
-        log_error("spool", "segment %016llx: its checkpoint is damaged, going back to the one before",
+        log_error("spool",
+                  "segment %016llx: its checkpoint is damaged, going back to the one before",
                   (unsigned long long)(*found)->no);
     }
     return 0;
@@ -117,7 +120,9 @@ static int recover_sources(struct spool *spool, struct err *err)
     if (find_checkpoint(spool, &seg, err))
         return -1;
     if (!seg && spool->last)
-        log_error("spool", "%s: no checkpoint is readable: positions are lost, files are read from their beginning",
+        log_error("spool",
+                  "%s: no checkpoint is readable: positions are lost, files are read from their "
+                  "beginning",
                   spool->dir);
     for (seg = seg ? seg->next : spool->first; seg; seg = seg->next) {
         bool has_checkpoint = true; /* of an older segment, or none is left */
@@ -138,8 +143,9 @@ static int cut_tail(struct spool *spool, struct segment *seg, uint64_t end, stru
     int rc = fd < 0 || fs_truncate(fd, end, err) || fs_sync(fd, err) ? -1 : 0;
     (void)fs_close(fd); /* synced */
     if (rc == 0) {
-        log_warn("spool", "%s: %llu bytes of an unfinished write cut off; they are read from the log again", path,
-                 (unsigned long long)(seg->size - end));
+        log_warn("spool",
+                 "%s: %llu bytes of an unfinished write cut off; they are read from the log again",
+                 path, (unsigned long long)(seg->size - end));
         spool->stats.torn_bytes += seg->size - end;
         spool->stats.disk_bytes -= seg->size - end;
         seg->size = end;
@@ -196,9 +202,10 @@ static int recover_cursor(struct spool *spool, struct err *err)
     if (cursor_open(&spool->cursor, spool->dir, spool->uuid, &found, err))
         return -1;
     if (!found && spool->first)
-        log_warn("spool", "%s: no valid cursor: everything in the spool is delivered again", spool->dir);
+        log_warn("spool", "%s: no valid cursor: everything in the spool is delivered again",
+                 spool->dir);
     if (spool->first && spool->cursor.pos.seq < spool->first->base_seq)
-        spool->cursor.pos = (struct spool_pos){.seq = spool->first->base_seq};
+        spool->cursor.pos = (struct spool_pos) {.seq = spool->first->base_seq};
     spool->cursor.is_dirty = !found; /* a fresh spool has a cursor from its first moment */
     if (spool->cursor.pos.seq >= spool->next_seq)
         spool->next_seq = spool->cursor.pos.seq + (spool->cursor.pos.done > 0);
@@ -212,8 +219,11 @@ int store_recover(struct spool *spool, struct err *err)
     if (segment_list(spool->dir, &spool->first, err) || check_headers(spool, err))
         return -1;
     choose_uuid(spool);
-    if (recover_sources(spool, err) || recover_cursor(spool, err) || close_open_segments(spool, err))
+    if (recover_sources(spool, err) || recover_cursor(spool, err) ||
+        close_open_segments(spool, err))
         return -1;
     spool->synced_seq = spool->next_seq;
-    return store_begin_segment(spool, err) || cursor_save(&spool->cursor, spool->uuid, true, err) ? -1 : 0;
+    return store_begin_segment(spool, err) || cursor_save(&spool->cursor, spool->uuid, true, err)
+               ? -1
+               : 0;
 }

@@ -93,14 +93,17 @@ static void keep_anchor(struct source *src, const uint8_t *bytes, size_t len)
     src->anchor_len = (uint8_t)(old + len);
 }
 
-void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chunk_flags, const void *bytes, size_t len)
+void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chunk_flags,
+                    const void *bytes, size_t len)
 {
     if (from != src->offset || len != to - from)
         src->anchor_len = 0;
     keep_anchor(src, bytes, len);
     src->offset = to;
-    bool is_open_line = (chunk_flags & CHUNK_CUT) || ((chunk_flags & CHUNK_SKIPPED) && !(chunk_flags & CHUNK_RESUMED));
-    src->flags = (uint8_t)((src->flags & ~(SOURCE_SKIPPING | SOURCE_ENDED)) | (is_open_line ? SOURCE_SKIPPING : 0));
+    bool is_open_line = (chunk_flags & CHUNK_CUT) ||
+                        ((chunk_flags & CHUNK_SKIPPED) && !(chunk_flags & CHUNK_RESUMED));
+    src->flags = (uint8_t)((src->flags & ~(SOURCE_SKIPPING | SOURCE_ENDED)) |
+                           (is_open_line ? SOURCE_SKIPPING : 0));
 }
 
 static uint16_t text_len(const char *text)
@@ -179,7 +182,7 @@ void registry_pack(const struct registry *reg, struct buf *out)
 {
     size_t start = out->len;
     uint32_t n = 0;
-    buf_append(out, (char[8]){0}, 8);
+    buf_append(out, (char[8]) {0}, 8);
     for (const struct source *src = reg->first; src; src = src->next, n++)
         source_pack(src, out);
     put_u32(out->data + start, n);

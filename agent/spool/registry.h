@@ -18,7 +18,8 @@ void registry_clear(struct registry *reg);
 
 /* Move the position over [from, to) and remember the bytes before it. Used when appending and when recovering, so that both
  * come to the same state. */
-void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chunk_flags, const void *bytes, size_t len);
+void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chunk_flags,
+                    const void *bytes, size_t len);
 
 /* Format: see registry.c. */
 void source_pack(const struct source *src, struct buf *out);

@@ -15,7 +15,8 @@
 
 enum { READ_AHEAD_BYTES = 128 * 1024 };
 
-int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct spool_stats *stats, struct err *err)
+int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct spool_stats *stats,
+              struct err *err)
 {
     struct segment on_disk = *seg;
     int fd = segment_open(dir, &on_disk, err);
@@ -25,7 +26,8 @@ int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct sp
     scan->window = (struct buf)BUF_INIT;
     scan_close(scan);
     buf_clear(&window);
-    *scan = (struct scan){.fd = fd, .seg = seg, .at = SEGMENT_HEADER_BYTES, .window = window, .stats = stats};
+    *scan = (struct scan) {
+        .fd = fd, .seg = seg, .at = SEGMENT_HEADER_BYTES, .window = window, .stats = stats};
     return 0;
 }
 
@@ -70,8 +72,11 @@ static void count_damage(struct scan *scan, uint64_t from, uint64_t to, const ch
         return;
     scan->stats->damaged_regions++;
     scan->stats->damaged_bytes += to - from;
-    log_error("spool", "segment %016llx: bytes %llu to %llu are damaged (%s) and are left out; what follows is delivered",
-              (unsigned long long)scan->seg->no, (unsigned long long)from, (unsigned long long)to, what);
+    log_error("spool",
+              "segment %016llx: bytes %llu to %llu are damaged (%s) and are left out; what follows "
+              "is delivered",
+              (unsigned long long)scan->seg->no, (unsigned long long)from, (unsigned long long)to,
+              what);
 }
 
 /* The next valid header behind `at`; the segment's size if there is none. */
@@ -103,13 +108,15 @@ static int skip_damage(struct scan *scan, const char *what, struct err *err)
 }
 
 /* The record at scan->at whole and verified: 1; else 0 with a reason, or -1. */
-static int check_record(struct scan *scan, struct record *rec, const uint8_t **payload, const char **why, struct err *err)
+static int check_record(struct scan *scan, struct record *rec, const uint8_t **payload,
+                        const char **why, struct err *err)
 {
     *why = "record header";
     if (!has_header(scan, scan->at, rec, err))
         return err->kind ? -1 : 0;
     *why = "record runs over the end";
-    const uint8_t *bytes = look(scan, scan->at, RECORD_HEADER_BYTES + (size_t)rec->payload_len, err);
+    const uint8_t *bytes =
+        look(scan, scan->at, RECORD_HEADER_BYTES + (size_t)rec->payload_len, err);
     if (!bytes)
         return err->kind ? -1 : 0;
     *why = "payload checksum differs";

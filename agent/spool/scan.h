@@ -14,11 +14,14 @@ struct scan {
     uint64_t at;               /* where the next record begins */
     struct buf window;         /* bytes of the file from window_at */
     uint64_t window_at;
-    uint64_t torn_at;     /* set when the end was reached: where the last whole record ends */
+    uint64_t torn_at;          /* set when the end was reached: where the last whole record ends */
     struct spool_stats *stats; /* damage is counted here; NULL = not counted */
 };
 
-#define SCAN_INIT {.fd = -1}
+#define SCAN_INIT                                                                                  \
+    {                                                                                              \
+        .fd = -1                                                                                   \
+    }
 
 /* Start at the first record of seg. */
 int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct spool_stats *stats,
@@ -26,7 +29,8 @@ int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct sp
 
 /* 1 = rec and *payload (borrowed until the next call) are filled and verified; 0 = end; -1 = cannot read.
  * What does not verify is stepped over when something valid follows, and counted. */
-int scan_next(struct scan *scan, struct record *rec, const uint8_t **payload, struct err *err) MUST_CHECK;
+int scan_next(struct scan *scan, struct record *rec, const uint8_t **payload,
+              struct err *err) MUST_CHECK;
 
 void scan_close(struct scan *scan);
 

@@ -34,7 +34,8 @@ static const char magic[8] = {'p', 'o', 's', 't', 'a', 's', 'p', 'l'};
 
 char *segment_path(const char *dir, const struct segment *seg)
 {
-    return mem_printf("%s/%016llx.%s", dir, (unsigned long long)seg->no, seg->is_open ? "open" : "seg");
+    return mem_printf("%s/%016llx.%s", dir, (unsigned long long)seg->no,
+                      seg->is_open ? "open" : "seg");
 }
 
 void segment_pack_header(const struct segment *seg, uint8_t head[static SEGMENT_HEADER_BYTES])
@@ -58,7 +59,8 @@ static int unpack_header(const uint8_t *head, struct segment *seg, struct err *e
     if (get_u32(head + 8) != SEGMENT_VERSION)
         return err_set(err, ERR_CORRUPT, "format version %u is not known here", get_u32(head + 8));
     if (get_u64(head + 32) != seg->no)
-        return err_set(err, ERR_CORRUPT, "header says it is number %llu", (unsigned long long)get_u64(head + 32));
+        return err_set(err, ERR_CORRUPT, "header says it is number %llu",
+                       (unsigned long long)get_u64(head + 32));
     seg->salt = get_u32(head + 12);
     memcpy(seg->uuid, head + 16, UUID_BYTES);
     seg->base_seq = get_u64(head + 40);

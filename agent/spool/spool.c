@@ -14,7 +14,10 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define ROW(field, unit_text, text) {#field, unit_text, offsetof(struct spool_stats, field), text}
+#define ROW(field, unit_text, text)                                                                \
+    {                                                                                              \
+#field, unit_text, offsetof(struct spool_stats, field), text                               \
+    }
 const struct stat_row spool_stat_rows[] = {
     ROW(bytes_in, "bytes", "log bytes taken into the spool"),
     ROW(records_in, "records", "records written"),
@@ -153,7 +156,7 @@ struct spool_pos spool_cursor(const struct spool *spool)
 
 struct spool_pos spool_end(const struct spool *spool)
 {
-    return (struct spool_pos){.seq = spool->next_seq};
+    return (struct spool_pos) {.seq = spool->next_seq};
 }
 
 bool spool_is_drained(const struct spool *spool)

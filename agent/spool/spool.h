@@ -21,15 +21,15 @@ struct spool_config {
 
 /* Counted since the start; what a start found is in the recovered_ and damaged_ rows. */
 struct spool_stats {
-    uint64_t bytes_in;          /* payload bytes taken in */
-    uint64_t records_in;        /* records written */
-    uint64_t syncs;             /* times data was made durable */
-    uint64_t segments;          /* files now */
-    uint64_t disk_bytes;        /* their size now */
-    uint64_t torn_bytes;        /* cut off the end at start: a write that a crash interrupted */
-    uint64_t damaged_regions;   /* places skipped because a checksum differed */
-    uint64_t damaged_bytes;     /* bytes in them */
-    uint64_t missing_records;   /* record numbers never seen by the reader because of damage */
+    uint64_t bytes_in;        /* payload bytes taken in */
+    uint64_t records_in;      /* records written */
+    uint64_t syncs;           /* times data was made durable */
+    uint64_t segments;        /* files now */
+    uint64_t disk_bytes;      /* their size now */
+    uint64_t torn_bytes;      /* cut off the end at start: a write that a crash interrupted */
+    uint64_t damaged_regions; /* places skipped because a checksum differed */
+    uint64_t damaged_bytes;   /* bytes in them */
+    uint64_t missing_records; /* record numbers never seen by the reader because of damage */
 };
 extern const struct stat_row spool_stat_rows[];
 
@@ -51,7 +51,8 @@ struct source *spool_sources(struct spool *spool);
 struct source *spool_source_by_id(struct spool *spool, const struct file_id *id);
 
 /* Begin a source. proto gives identity, epoch, path, input; number and time are filled in. */
-int spool_add_source(struct spool *spool, const struct source *proto, struct source **src, struct err *err) MUST_CHECK;
+int spool_add_source(struct spool *spool, const struct source *proto, struct source **src,
+                     struct err *err) MUST_CHECK;
 
 /* Drop an ended source whose file is gone; takes effect in the next segment's checkpoint. */
 void spool_forget(struct spool *spool, struct source *src);
@@ -60,10 +61,12 @@ void spool_forget(struct spool *spool, struct source *src);
 
 /* Append one chunk; chunk->from must be src->offset. FULL: no room now, nothing was written, the position
  * stays: try again when delivery has made room. */
-int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk, struct err *err) MUST_CHECK;
+int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk,
+                 struct err *err) MUST_CHECK;
 
 /* The source is read to its end. */
-int spool_end_source(struct spool *spool, struct source *src, enum end_proof proof, struct err *err) MUST_CHECK;
+int spool_end_source(struct spool *spool, struct source *src, enum end_proof proof,
+                     struct err *err) MUST_CHECK;
 
 /* Make everything appended so far durable. On failure the un-synced records are written again into a new
  * segment; -1 only if that failed too (nothing is lost, call again later). */
@@ -83,11 +86,12 @@ enum spool_item_type { SPOOL_DATA = 1, SPOOL_END = 2 };
 struct spool_item {
     enum spool_item_type type;
     uint64_t seq;
-    const struct source *src; /* identity as of this record; borrowed until the next spool_next or rewind */
-    struct chunk chunk;       /* DATA; bytes borrowed until the next spool_next or rewind */
-    uint64_t skip;            /* payload bytes at its beginning that were delivered before */
-    enum end_proof proof;     /* END */
-    uint64_t end_offset;      /* END */
+    const struct source
+        *src; /* identity as of this record; borrowed until the next spool_next or rewind */
+    struct chunk chunk;   /* DATA; bytes borrowed until the next spool_next or rewind */
+    uint64_t skip;        /* payload bytes at its beginning that were delivered before */
+    enum end_proof proof; /* END */
+    uint64_t end_offset;  /* END */
 };
 
 /* The next item in order. 1 = item filled, 0 = nothing more now, -1 = error (IO: try again later). */

@@ -28,11 +28,13 @@ static enum read_result refused(struct tail *tail, const struct err *err)
 {
     static struct log_limit limit;
     tail->is_blocked = true;
-    log_limited(&limit, 60 * NS_PER_S, LOG_WARN, "tail", "%s; reading stops until there is room", err->text);
+    log_limited(&limit, 60 * NS_PER_S, LOG_WARN, "tail", "%s; reading stops until there is room",
+                err->text);
     return READ_BLOCKED;
 }
 
-static enum read_result hand_on(struct tail *tail, struct file *file, const struct view *view, size_t len, uint8_t flags)
+static enum read_result hand_on(struct tail *tail, struct file *file, const struct view *view,
+                                size_t len, uint8_t flags)
 {
     struct source *src = file->src;
     bool is_skipped = flags & CHUNK_SKIPPED;
@@ -59,8 +61,11 @@ static void count_truncation(struct tail *tail, const struct file *file)
     struct stat st;
     tail->stats.truncations++;
     tail->stats.lost_unknown++;
-    log_warn("tail", "%s: truncated or rewritten at byte %llu (size now %lld); what was written behind that and not yet "
-             "read is lost; reading from its beginning", file->src->path, (unsigned long long)file->src->offset,
+    log_warn("tail",
+             "%s: truncated or rewritten at byte %llu (size now %lld); what was written behind "
+             "that and not yet "
+             "read is lost; reading from its beginning",
+             file->src->path, (unsigned long long)file->src->offset,
              fstat(file->fd, &st) == 0 ? (long long)st.st_size : -1LL);
 }
 
@@ -85,11 +90,13 @@ static enum read_result start_over(struct tail *tail, struct file *file)
     return READ_MORE;
 }
 
-static enum read_result read_failed(struct tail *tail, const struct file *file, const struct err *err)
+static enum read_result read_failed(struct tail *tail, const struct file *file,
+                                    const struct err *err)
 {
     static struct log_limit limit;
     tail->stats.read_errors++;
-    log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "tail", "%s: %s; tried again", file->src->path, err->text);
+    log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "tail", "%s: %s; tried again", file->src->path,
+                err->text);
     return READ_FAILED;
 }
 
@@ -106,21 +113,25 @@ static enum read_result read_view(struct tail *tail, struct file *file, struct v
         return read_failed(tail, file, &err);
     struct stat st;
     bool is_short = (size_t)n < anchor;
-    if (n == 0 && anchor == 0 && src->offset > 0) /* no anchor after a skipped line: the size must tell */
+    if (n == 0 && anchor == 0 &&
+        src->offset > 0) /* no anchor after a skipped line: the size must tell */
         is_short = fstat(file->fd, &st) == 0 && (uint64_t)st.st_size < src->offset;
     if (is_short || memcmp(block->data, src->anchor, anchor) != 0)
         return start_over(tail, file);
-    *view = (struct view){.data = block->data + anchor, .len = (size_t)n - anchor, .is_end = (size_t)n < block->cap};
+    *view = (struct view) {
+        .data = block->data + anchor, .len = (size_t)n - anchor, .is_end = (size_t)n < block->cap};
     return READ_MORE;
 }
 
-static enum read_result skip_rest_of_line(struct tail *tail, struct file *file, const struct view *view)
+static enum read_result skip_rest_of_line(struct tail *tail, struct file *file,
+                                          const struct view *view)
 {
     const char *nl = memchr(view->data, '\n', view->len);
     if (view->len == 0)
         return READ_AT_END;
     if (nl)
-        return hand_on(tail, file, view, (size_t)(nl - view->data) + 1, CHUNK_SKIPPED | CHUNK_RESUMED);
+        return hand_on(tail, file, view, (size_t)(nl - view->data) + 1,
+                       CHUNK_SKIPPED | CHUNK_RESUMED);
     return hand_on(tail, file, view, view->len, CHUNK_SKIPPED);
 }
 

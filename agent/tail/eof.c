@@ -46,7 +46,8 @@ static bool conclude(struct tail *tail, struct file *file, enum end_proof proof)
 {
     struct err err;
     if (tail->sink.end(tail->sink.arg, file->src, proof, &err)) {
-        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "tail", "%s: %s; tried again", file->src->path, err.text);
+        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "tail", "%s: %s; tried again", file->src->path,
+                    err.text);
         ask_later(tail, file);
         return false;
     }

@@ -12,11 +12,11 @@
 /* A folder in which an input has files. */
 struct dir {
     char *path;
-    int wd;              /* of the watch, -1 = none: looked at by the clock */
-    bool is_hot;         /* IN_MODIFY is off, its files are read by the clock while they grow */
-    bool has_grown;      /* in this pass */
+    int wd;         /* of the watch, -1 = none: looked at by the clock */
+    bool is_hot;    /* IN_MODIFY is off, its files are read by the clock while they grow */
+    bool has_grown; /* in this pass */
     bool needs_scan;
-    uint32_t scan_no;    /* of the last scan; sources and files seen in it carry it */
+    uint32_t scan_no; /* of the last scan; sources and files seen in it carry it */
     struct dir *next;
 };
 
@@ -24,8 +24,8 @@ struct dir {
 struct file {
     struct source *src; /* owned by the spool's registry */
     const struct input *input;
-    struct dir *dir;     /* NULL = it went to a folder that is not watched */
-    char *name; /* in dir, now; NULL = it has no name here any more */
+    struct dir *dir; /* NULL = it went to a folder that is not watched */
+    char *name;      /* in dir, now; NULL = it has no name here any more */
     int fd;
     bool is_rotated; /* got another name or none: its end is looked for */
     bool is_ready;   /* there may be bytes to read */
@@ -61,7 +61,7 @@ struct tail {
     struct buf block; /* what a read goes into */
     bool is_blocked;  /* the spool is full */
     bool once;
-    bool has_new_data; /* some file gave bytes in this pass */
+    bool has_new_data;        /* some file gave bytes in this pass */
     struct rename_half moved; /* the first half of a rename, until the second comes */
     struct loop_task work;
     struct loop_timer tick, rescan;
@@ -76,7 +76,25 @@ int file_id_of(int fd, struct file_id *id, struct err *err) MUST_CHECK;
 /* Birth time of what has this name, 0 if the file system has none, -1 if nothing has it. */
 int64_t birth_of(const char *path);
 
-/* ---- discover.c: names → files ---- */
+/* ---- file.c: open files ---- */
+
+struct file *file_by_name(struct tail *tail, const struct dir *dir, const char *name);
+struct file *file_by_id(struct tail *tail, const struct file_id *id);
+/* Takes fd. */
+void file_follow(struct tail *tail, struct dir *dir, const char *name, const struct input *input,
+                 struct source *src, int fd);
+void file_close(struct tail *tail, struct file *file);
+/* The file lost its name; it is read to its end. */
+void file_displace(struct tail *tail, struct file *file);
+/* What the folder says now. */
+bool file_has_its_name(const struct file *file);
+/* Give it this name if that is what the folder says now. */
+bool file_take_name(struct file *file, struct dir *dir, const char *name);
+/* It was found under this name: its own, a second one, or what it was renamed to. */
+void file_note_name(struct tail *tail, struct file *file, struct dir *dir, const char *name);
+int64_t source_born_ns(const struct source *src);
+
+/* ---- discover.c, folders.c: names → files ---- */
 
 /* Look at one name in a folder: open it if it is ours and not open yet. */
 void discover_name(struct tail *tail, struct dir *dir, const char *name);
@@ -84,13 +102,6 @@ void discover_name(struct tail *tail, struct dir *dir, const char *name);
 void discover_dir(struct tail *tail, struct dir *dir);
 /* Expand the patterns: make a dir for each folder that is there. */
 void discover_dirs(struct tail *tail);
-/* The file lost its name; it is read to its end. */
-void file_displace(struct tail *tail, struct file *file);
-bool file_has_its_name(const struct file *file);
-/* Give it this name if that is what the folder says now. */
-bool file_take_name(struct file *file, struct dir *dir, const char *name);
-struct file *file_by_name(struct tail *tail, const struct dir *dir, const char *name);
-void file_close(struct tail *tail, struct file *file);
 
 /* ---- chunk.c: file → chunks ---- */
 

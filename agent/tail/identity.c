@@ -35,7 +35,8 @@ int file_id_of(int fd, struct file_id *id, struct err *err)
     struct statx stx;
     if (statx(fd, "", AT_EMPTY_PATH, STATX_BASIC_STATS | STATX_BTIME, &stx) < 0)
         return err_sys(err, "statx");
-    *id = (struct file_id){.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor), .ino = stx.stx_ino};
+    *id =
+        (struct file_id) {.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor), .ino = stx.stx_ino};
     if (stx.stx_mask & STATX_BTIME)
         id->btime_ns = stx.stx_btime.tv_sec * NS_PER_S + stx.stx_btime.tv_nsec;
     if (!ask_handle(fd, 0, id))

@@ -39,7 +39,9 @@ static int add_pattern(const char *path, struct pattern ***end, struct err *err)
 {
     const char *slash = strrchr(path, '/');
     if (!slash[1])
-        return err_set(err, ERR_CONFIG, "path '%s' ends with a slash: name the files in it, as in %s*.log", path, path);
+        return err_set(err, ERR_CONFIG,
+                       "path '%s' ends with a slash: name the files in it, as in %s*.log", path,
+                       path);
     struct pattern *pat = mem_zero(1, sizeof *pat);
     pat->dir = slash == path ? mem_dup("/") : strndup(path, (size_t)(slash - path));
     pat->name = mem_dup(slash + 1);
@@ -58,7 +60,8 @@ static int expand_levels(const char *path, struct pattern ***end, struct err *er
     struct buf levels = BUF_INIT;
     int rc = 0;
     for (int n = 0; n <= GLOBSTAR_LEVELS && rc == 0; n++) {
-        char *one = mem_printf("%.*s%s/%s", (int)(stars - path), path, levels.len ? buf_str(&levels) : "", stars + 4);
+        char *one = mem_printf("%.*s%s/%s", (int)(stars - path), path,
+                               levels.len ? buf_str(&levels) : "", stars + 4);
         rc = add_pattern(one, end, err);
         free(one);
         buf_puts(&levels, "/*");

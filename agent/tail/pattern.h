@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 struct pattern {
-    char *dir;      /* may hold wildcards */
-    char *name;     /* may hold wildcards */
-    bool is_exact;  /* name holds none: it is one log, whatever it is rotated to */
+    char *dir;     /* may hold wildcards */
+    char *name;    /* may hold wildcards */
+    bool is_exact; /* name holds none: it is one log, whatever it is rotated to */
     struct pattern *next;
 };
 

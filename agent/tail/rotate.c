@@ -57,8 +57,10 @@ static void tell_or_say(const struct tail_input *conf, const char *log_path)
 {
     struct err err;
     if (tell_writer(conf, &err))
-        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "tail",
-                    "%s: rotation: cannot tell the writer to open its log again: %s; tried each second", log_path, err.text);
+        log_limited(
+            NULL, 60 * NS_PER_S, LOG_ERROR, "tail",
+            "%s: rotation: cannot tell the writer to open its log again: %s; tried each second",
+            log_path, err.text);
 }
 
 /* ---- making room ---- */
@@ -94,7 +96,8 @@ static bool rotate(struct tail *tail, struct file *file)
     int rc = fs_rename(file->src->path, to, &err);
     free(to);
     if (rc) {
-        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "tail", "rotation: %s; the log grows; tried again", err.text);
+        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "tail",
+                    "rotation: %s; the log grows; tried again", err.text);
         return false;
     }
     tail->stats.rotations_made++;

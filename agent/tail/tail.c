@@ -16,8 +16,8 @@
 #include <stddef.h>
 #include <stdlib.h>
 
-#define TICK_NS       (5 * NS_PER_MS)
-#define UNWATCHED_NS  (250 * NS_PER_MS) /* folders without inotify */
+#define TICK_NS      (5 * NS_PER_MS)
+#define UNWATCHED_NS (250 * NS_PER_MS) /* folders without inotify */
 enum { PASS_BUDGET_BYTES = 1024 * 1024, HOT_FILES_MAX = 16 };
 
 /* ---- what is known after a pass ---- */
@@ -44,7 +44,8 @@ static void set_hot(struct tail *tail, struct dir *dir, bool is_hot)
     if (dir->wd < 0 || dir->is_hot == is_hot)
         return;
     if (watch_dir(tail->watch, dir->path, !is_hot, &err) != dir->wd)
-        dir->needs_scan = true; /* another folder has the path now: its files are found by the scan */
+        dir->needs_scan =
+            true; /* another folder has the path now: its files are found by the scan */
     dir->is_hot = is_hot;
     for (struct file *file = tail->files; file; file = file->next)
         if (file->dir == dir && !is_hot)
@@ -67,14 +68,14 @@ static void name_gone(struct tail *tail, struct dir *dir, const char *name, uint
     if (!file || file_has_its_name(file))
         return; /* not ours, or told late: another file went and this one has its name */
     file_displace(tail, file);
-    tail->moved = (struct rename_half){.cookie = cookie, .file = cookie ? file : NULL};
+    tail->moved = (struct rename_half) {.cookie = cookie, .file = cookie ? file : NULL};
 }
 
 static void name_appeared(struct tail *tail, struct dir *dir, const char *name, uint32_t cookie)
 {
     struct rename_half moved = tail->moved;
     struct file *had_it = file_by_name(tail, dir, name);
-    tail->moved = (struct rename_half){0};
+    tail->moved = (struct rename_half) {0};
     if (had_it && cookie && !file_has_its_name(had_it))
         file_displace(tail, had_it); /* renamed over */
     if (moved.file && cookie && moved.cookie == cookie && file_take_name(moved.file, dir, name))
@@ -253,9 +254,9 @@ int tail_new(struct tail **out, struct loop *loop, const struct tail_sink *sink,
     struct tail *tail = mem_zero(1, sizeof *tail);
     tail->loop = loop;
     tail->sink = *sink;
-    tail->work = (struct loop_task){.run = pass, .arg = tail};
-    tail->tick = (struct loop_timer){.fire = tick, .arg = tail};
-    tail->rescan = (struct loop_timer){.fire = rescan, .arg = tail};
+    tail->work = (struct loop_task) {.run = pass, .arg = tail};
+    tail->tick = (struct loop_timer) {.fire = tick, .arg = tail};
+    tail->rescan = (struct loop_timer) {.fire = rescan, .arg = tail};
     if (watch_new(&tail->watch, loop, heard, tail, err)) {
         log_warn("tail", "%s; folders are looked at by the clock, every %d ms", err->text,
                  (int)(UNWATCHED_NS / NS_PER_MS));
@@ -369,7 +370,10 @@ const struct tail_stats *tail_stats(const struct tail *tail)
     return &tail->stats;
 }
 
-#define ROW(field, unit_text, text) {#field, unit_text, offsetof(struct tail_stats, field), text}
+#define ROW(field, unit_text, text)                                                                \
+    {                                                                                              \
+#field, unit_text, offsetof(struct tail_stats, field), text                                \
+    }
 const struct stat_row tail_stat_rows[] = {
     ROW(files_open, "files", "files open now"),
     ROW(files_found, "files", "files found since the start"),

@@ -18,7 +18,8 @@ struct tail_sink {
     struct source *(*sources)(void *arg);
     int (*add)(void *arg, const struct source *proto, struct source **src, struct err *err);
     int (*append)(void *arg, struct source *src, const struct chunk *chunk, struct err *err);
-    int (*end)(void *arg, struct source *src, enum end_proof proof, struct err *err); /* durable when it returns */
+    int (*end)(void *arg, struct source *src, enum end_proof proof,
+               struct err *err); /* durable when it returns */
     void (*forget)(void *arg, struct source *src);
 };
 
@@ -51,7 +52,8 @@ struct tail_stats {
     uint64_t truncations;
     uint64_t ends_proven;
     uint64_t ends_assumed;
-    uint64_t lost_unknown;     /* times something went that had no size to tell: truncated or vanished files */
+    uint64_t
+        lost_unknown; /* times something went that had no size to tell: truncated or vanished files */
     uint64_t overflows;
     uint64_t read_errors;
 };
@@ -60,7 +62,8 @@ extern const struct stat_row tail_stat_rows[];
 struct tail;
 
 /* The sink is copied, what it points to is borrowed for the life of the tail. */
-int tail_new(struct tail **tail, struct loop *loop, const struct tail_sink *sink, struct err *err) MUST_CHECK;
+int tail_new(struct tail **tail, struct loop *loop, const struct tail_sink *sink,
+             struct err *err) MUST_CHECK;
 void tail_free(struct tail *tail);
 
 /* Borrows input until tail_free. CONFIG if a path or pattern cannot be used. */

@@ -28,8 +28,8 @@ static const struct {
     uint32_t bit;
     enum watch_event what;
 } meanings[] = {
-    {IN_CREATE, WATCH_APPEARED}, {IN_MOVED_TO, WATCH_APPEARED}, {IN_ATTRIB, WATCH_APPEARED},
-    {IN_MOVED_FROM, WATCH_GONE}, {IN_DELETE, WATCH_GONE},       {IN_MODIFY, WATCH_GREW},
+    {IN_CREATE, WATCH_APPEARED},    {IN_MOVED_TO, WATCH_APPEARED}, {IN_ATTRIB, WATCH_APPEARED},
+    {IN_MOVED_FROM, WATCH_GONE},    {IN_DELETE, WATCH_GONE},       {IN_MODIFY, WATCH_GREW},
     {IN_CLOSE_WRITE, WATCH_CLOSED},
 };
 
@@ -68,16 +68,19 @@ static void read_events(void *arg)
 }
 
 int watch_new(struct watch **out, struct loop *loop,
-              void (*heard)(void *, int, enum watch_event, const char *, uint32_t), void *arg, struct err *err)
+              void (*heard)(void *, int, enum watch_event, const char *, uint32_t), void *arg,
+              struct err *err)
 {
     int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (fd < 0 && errno == EMFILE)
-        return err_set(err, ERR_FULL, "no inotify instance is left for this user: raise fs.inotify.max_user_instances");
+        return err_set(
+            err, ERR_FULL,
+            "no inotify instance is left for this user: raise fs.inotify.max_user_instances");
     if (fd < 0)
         return err_sys(err, "start inotify");
     struct watch *watch = mem_zero(1, sizeof *watch);
     watch->loop = loop;
-    watch->io = (struct loop_io){.fd = fd, .ready = read_events, .arg = watch};
+    watch->io = (struct loop_io) {.fd = fd, .ready = read_events, .arg = watch};
     watch->heard = heard;
     watch->arg = arg;
     if (loop_add(loop, &watch->io, err)) {
@@ -100,10 +103,12 @@ void watch_free(struct watch *watch)
 
 int watch_dir(struct watch *watch, const char *path, bool with_growth, struct err *err)
 {
-    uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE_SELF |
-                    IN_MOVE_SELF | IN_ONLYDIR | (with_growth ? IN_MODIFY : 0);
+    uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE |
+                    IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR |
+                    (with_growth ? IN_MODIFY : 0);
     int wd = inotify_add_watch(watch->io.fd, path, mask);
     if (wd < 0 && errno == ENOSPC)
-        return err_set(err, ERR_FULL, "no inotify watch is left for this user: raise fs.inotify.max_user_watches");
+        return err_set(err, ERR_FULL,
+                       "no inotify watch is left for this user: raise fs.inotify.max_user_watches");
     return wd >= 0 ? wd : err_sys(err, "watch folder %s", path);
 }

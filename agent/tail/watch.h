@@ -20,8 +20,9 @@ struct watch;
 
 /* heard: name is borrowed; cookie pairs the two halves of a rename, 0 = none. */
 int watch_new(struct watch **watch, struct loop *loop,
-              void (*heard)(void *arg, int wd, enum watch_event what, const char *name, uint32_t cookie), void *arg,
-              struct err *err) MUST_CHECK;
+              void (*heard)(void *arg, int wd, enum watch_event what, const char *name,
+                            uint32_t cookie),
+              void *arg, struct err *err) MUST_CHECK;
 void watch_free(struct watch *watch);
 
 /* Watch a folder. Returns its number, or -1: GONE (not there), FULL (no watches left), IO. Again with another

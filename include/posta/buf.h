@@ -17,7 +17,10 @@ struct buf {
     size_t cap;
 };
 
-#define BUF_INIT {.data = NULL}
+#define BUF_INIT                                                                                   \
+    {                                                                                              \
+        .data = NULL                                                                               \
+    }
 
 /* Make room for `more` bytes after len. */
 void buf_reserve(struct buf *buf, size_t more);

@@ -8,7 +8,7 @@
 #ifndef POSTA_ERR_H
 #define POSTA_ERR_H
 
-#define MUST_CHECK      __attribute__((warn_unused_result))
+#define MUST_CHECK        __attribute__((warn_unused_result))
 #define PRINTF_LIKE(f, a) __attribute__((format(printf, f, a)))
 
 /* What the caller can do about it. */
@@ -32,7 +32,10 @@ struct err {
     char text[ERR_TEXT_BYTES];
 };
 
-#define ERR_INIT {.kind = ERR_NONE}
+#define ERR_INIT                                                                                   \
+    {                                                                                              \
+        .kind = ERR_NONE                                                                           \
+    }
 
 /* Set kind and text. Always returns -1, so that `return err_set(err, ...)` reads well. */
 int err_set(struct err *err, enum err_kind kind, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -41,21 +41,32 @@ int fs_make_dirs(const char *path, mode_t mode, struct err *err) MUST_CHECK;
 int fs_read_file(const char *path, size_t limit, struct buf *into, struct err *err) MUST_CHECK;
 
 /* Replace a small file durably: new file, sync, rename, sync of the folder. */
-int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err) MUST_CHECK;
+int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode,
+               struct err *err) MUST_CHECK;
 
 /* Take the exclusive lock on a file (made if missing; the pid is written into it). Returns the descriptor
  * that holds it, or -1 with AGAIN and the holder's pid in the text. */
 int fs_lock(const char *path, struct err *err) MUST_CHECK;
 
 /* ---- faults, for tests ---- */
-enum fs_call { FS_OPEN, FS_READ, FS_WRITE, FS_SYNC, FS_SYNC_DIR, FS_TRUNCATE, FS_RENAME, FS_UNLINK, FS_N_CALLS };
+enum fs_call {
+    FS_OPEN,
+    FS_READ,
+    FS_WRITE,
+    FS_SYNC,
+    FS_SYNC_DIR,
+    FS_TRUNCATE,
+    FS_RENAME,
+    FS_UNLINK,
+    FS_N_CALLS
+};
 
 struct fs_fault {
     enum fs_call call;
-    int nth;           /* fails at the nth call of this kind from now, 1 = the next */
-    int times;         /* how many calls in a row fail; 0 = 1; -1 = for ever */
-    int fail;          /* errno */
-    size_t short_len;  /* FS_WRITE: this many bytes are written before it fails */
+    int nth;          /* fails at the nth call of this kind from now, 1 = the next */
+    int times;        /* how many calls in a row fail; 0 = 1; -1 = for ever */
+    int fail;         /* errno */
+    size_t short_len; /* FS_WRITE: this many bytes are written before it fails */
 };
 /* faults is borrowed until the next call; NULL takes them away and resets the counters. */
 void fs_set_faults(const struct fs_fault *faults, size_t n);

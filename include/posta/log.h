@@ -16,7 +16,8 @@ enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 struct log_config {
     enum log_level level;
     bool json;
-    const char *selectors; /* comma-separated part names whose debug lines are shown, "*" all; borrowed */
+    const char
+        *selectors; /* comma-separated part names whose debug lines are shown, "*" all; borrowed */
 };
 
 /* Takes effect at once. Call before other threads start. */
@@ -38,7 +39,7 @@ struct log_limit {
     uint64_t suppressed;
     uint32_t text_hash;
 };
-void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level level, const char *part,
-                 const char *fmt, ...) PRINTF_LIKE(5, 6);
+void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level level,
+                 const char *part, const char *fmt, ...) PRINTF_LIKE(5, 6);
 
 #endif

@@ -39,7 +39,8 @@ struct loop_task {
 };
 
 int loop_new(struct loop **loop, struct err *err) MUST_CHECK;
-void loop_free(struct loop *loop); /* NULL is fine; does not close the descriptors that were added */
+void loop_free(
+    struct loop *loop); /* NULL is fine; does not close the descriptors that were added */
 
 /* Call io->ready whenever fd is readable (level-triggered) or in error. */
 int loop_add(struct loop *loop, struct loop_io *io, struct err *err) MUST_CHECK;

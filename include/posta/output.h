@@ -31,7 +31,8 @@ struct output_env {
     /* A static field of an input, such as "fields.topic" or "agent.name"; NULL if it has none. */
     const char *(*text)(void *arg, unsigned route, const char *field);
     /* bytes: the event again, for the dead letter; NULL with DELIVERED. why: NULL with DELIVERED. */
-    void (*verdict)(void *arg, uint64_t token, enum verdict verdict, const char *why, const char *bytes, size_t len);
+    void (*verdict)(void *arg, uint64_t token, enum verdict verdict, const char *why,
+                    const char *bytes, size_t len);
     void (*room)(void *arg);  /* not busy any more */
     void (*again)(void *arg); /* offer what has no verdict once more */
 };

@@ -25,8 +25,8 @@ enum option_type {
     OPT_LIST,     /* struct str_list: a list of texts; a single text is a list of one */
     OPT_MAP,      /* const struct node *: any mapping, borrowed from the configuration */
     OPT_NODES,    /* struct node_list: a list of mappings, read later by another table */
-    OPT_IGNORED,  /* a Beats key that posta does not need: accepted; `doc` says why, in one clause */
-    OPT_REFUSED,  /* a Beats key that posta cannot honour: an error; `doc` says what to do instead */
+    OPT_IGNORED, /* a Beats key that posta does not need: accepted; `doc` says why, in one clause */
+    OPT_REFUSED, /* a Beats key that posta cannot honour: an error; `doc` says what to do instead */
 };
 
 struct str_list {
@@ -40,7 +40,7 @@ struct node_list {
 };
 
 struct option {
-    const char *name;         /* dotted, below the part's section: "ssl.certificate" */
+    const char *name; /* dotted, below the part's section: "ssl.certificate" */
     enum option_type type;
     const char *def;          /* default as text, NULL = unset */
     const char *min, *max;    /* bounds as text, NULL = none */

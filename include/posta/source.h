@@ -45,7 +45,7 @@ struct source {
 };
 
 enum chunk_flag {
-    CHUNK_CUT = 1,     /* its last line is only the beginning of an over-long one; no newline ends it */
+    CHUNK_CUT = 1, /* its last line is only the beginning of an over-long one; no newline ends it */
     CHUNK_SKIPPED = 2, /* no bytes: [from, to) is the middle of an over-long line, left out */
     CHUNK_RESUMED = 4, /* with CHUNK_SKIPPED: the over-long line ends at `to` */
     CHUNK_LAST = 8,    /* ends at the proven end of the source without a newline */

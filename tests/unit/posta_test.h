@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h> /* wants the ones above */
@@ -34,8 +35,10 @@ static uint64_t random_state;
 static inline void random_begin(const char *test)
 {
     const char *given = getenv("SEED");
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
     random_state =
-        given ? strtoull(given, NULL, 0) : (uint64_t)clock_wall_ns() ^ (uint64_t)getpid();
+        given ? strtoull(given, NULL, 0) : (uint64_t)now.tv_sec * NS_PER_S + (uint64_t)now.tv_nsec;
     print_message("%s: SEED=%llu\n", test, (unsigned long long)random_state);
 }
 
