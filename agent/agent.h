@@ -41,10 +41,6 @@ struct globals {
     uint64_t spool_max_bytes, spool_segment_bytes;
     int64_t spool_sync_ns;
 };
-extern const struct option global_options[];
-extern const struct option foreign_options[]; /* Beats' other top-level sections */
-extern const char *const foreign_taken[];
-
 struct input_settings {
     struct tail_input tail; /* first: one table fills both */
     int type;
@@ -69,6 +65,14 @@ struct settings {
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
 void settings_free(struct settings *settings);
+
+/* ---- options.c ---- */
+
+/* Tables: the top (read into struct globals) with Beats' other sections, and an input (struct input_settings). */
+const struct option *top_rows(void);
+const struct option *input_rows(void);
+/* Top-level keys that other tables read; ends with NULL. */
+extern const char *const taken_elsewhere[];
 /* Option tables by section, for export, reference and manual. */
 const struct config_section *settings_sections(void);
 

@@ -68,6 +68,8 @@ struct kafka {
 extern const struct option kafka_options[];
 /* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
+
+/* ---- kafka_topic.c ---- */
 /* The topic of each input: output.kafka.topic with %{[fields.x]} filled in. */
 int kafka_name_topics(struct kafka *kafka, const struct output_env *env,
                       struct err *err) MUST_CHECK;

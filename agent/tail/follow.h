@@ -112,6 +112,16 @@ enum read_result file_read(struct tail *tail, struct file *file, size_t budget_b
 /* The rest without a newline, at a proven end. */
 enum read_result file_read_rest(struct tail *tail, struct file *file);
 
+/* ---- pass.c ---- */
+
+void tail_pass(void *tail); /* the deferred work */
+void tail_tick(void *tail); /* the clock while files grow */
+void scan_marked_dirs(struct tail *tail);
+/* True when no marked file has bytes left. */
+bool read_marked_files(struct tail *tail);
+/* Returns after how many ns to ask again, -1 = no rotated file is open. */
+int64_t look_for_ends(struct tail *tail);
+
 /* ---- eof.c ---- */
 
 /* The file is at its end and rotated: find out whether the end is final, and close it if so. Returns false

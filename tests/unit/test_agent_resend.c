@@ -250,8 +250,7 @@ static void ends_and_left_out_ranges_are_passed_over(void **state)
     assert_true(sender_is_idle(rig->sender));
 }
 
-/* shows: *out is set before the output is opened and left pointing to what was freed: the pipeline frees it once more, so
- * each refused output (a wrong certificate, a folder without permission) ends posta by a crash instead of status 2 */
+/* Else the pipeline would free it once more. */
 static void an_output_that_cannot_open_leaves_no_sender(void **state)
 {
     struct rig *rig = *state;

@@ -1,0 +1,224 @@
+/* options.c: what the top of the configuration and an input can be told, and the tables of all parts by section. */
+#include "agent.h"
+
+#include <posta/log.h>
+
+#include <stddef.h>
+#include <stdlib.h>
+
+static const char *const levels[] = {"debug", "info", "warning", "error", "critical", NULL};
+static const char *const input_types[] = {"filestream", "log", NULL};
+
+#define AT(field) .at = offsetof(struct globals, field)
+static const struct option global_options[] = {
+    {.name = "name",
+     .type = OPT_TEXT,
+     AT(name),
+     .doc = "Name of this posta in host.name and agent.name; the host's if not set."},
+    {.name = "tags", .type = OPT_LIST, AT(tags), .doc = "Tags of every event."},
+    {.name = "fields", .type = OPT_MAP, AT(fields), .doc = "Fields of every event."},
+    {.name = "fields_under_root",
+     .type = OPT_BOOL,
+     .def = "false",
+     AT(fields_under_root),
+     .doc = "Put fields at the top of the event, not below `fields`."},
+    {.name = "path.data",
+     .type = OPT_TEXT,
+     .def = "/var/lib/posta",
+     AT(path_data),
+     .doc = "Folder of the spool and of posta's identity."},
+    {.name = "path.home", .type = OPT_IGNORED, .doc = "posta needs no home"},
+    {.name = "path.config", .type = OPT_IGNORED, .doc = "give --path.config on the command line"},
+    {.name = "path.logs", .type = OPT_IGNORED, .doc = "posta logs to standard error"},
+    {.name = "logging.level",
+     .type = OPT_WORD,
+     .words = levels,
+     .def = "info",
+     AT(log_level),
+     .doc = "Least level of posta's own log lines."},
+    {.name = "logging.json",
+     .type = OPT_BOOL,
+     .def = "false",
+     AT(log_json),
+     .doc = "Log JSON lines, as Beats do."},
+    {.name = "logging.selectors",
+     .type = OPT_LIST,
+     AT(log_selectors),
+     .doc = "Parts whose debug lines are shown; all if not set."},
+    {.name = "logging.metrics.enabled",
+     .type = OPT_BOOL,
+     .def = "true",
+     AT(metrics_enabled),
+     .doc = "Log the counters that changed."},
+    {.name = "logging.metrics.period",
+     .type = OPT_DURATION,
+     .def = "30s",
+     .min = "100ms",
+     AT(metrics_period_ns),
+     .doc = "How often."},
+    {.name = "logging.metrics.namespaces", .type = OPT_IGNORED, .doc = "all counters are shown"},
+    {.name = "logging.to_stderr",
+     .type = OPT_IGNORED,
+     .doc = "posta always logs to standard error"},
+    {.name = "logging.to_files",
+     .type = OPT_IGNORED,
+     .doc = "posta logs to standard error; the journal or the container engine keeps it"},
+    {.name = "logging.to_syslog",
+     .type = OPT_IGNORED,
+     .doc = "posta logs to standard error; the journal or the container engine keeps it"},
+    {.name = "logging.files", .type = OPT_IGNORED, .doc = "posta logs to standard error"},
+    {.name = "shutdown.deadline",
+     .type = OPT_DURATION,
+     .def = "5s",
+     .max = "1h",
+     .own = true,
+     AT(shutdown_ns),
+     .doc = "How long SIGTERM may wait for what is read to be delivered; the rest stays in the "
+            "spool."},
+    {.name = "filebeat.shutdown_timeout", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
+    {.name = "filebeat.registry", .type = OPT_IGNORED, .doc = "positions are in the spool"},
+    {.name = "queue.disk.path",
+     .type = OPT_TEXT,
+     .def = "${path.data}/spool",
+     AT(spool_path),
+     .doc = "Folder of the spool."},
+    {.name = "queue.disk.max_size",
+     .type = OPT_BYTES,
+     .def = "10GB",
+     .min = "1MB",
+     AT(spool_max_bytes),
+     .doc = "Largest size of the spool; when it is reached, reading stops until there is room."},
+    {.name = "queue.disk.segment_size",
+     .type = OPT_BYTES,
+     .def = "16MB",
+     .min = "64KB",
+     .max = "1GB",
+     AT(spool_segment_bytes),
+     .doc = "Size of one file of the spool; at most a quarter of max_size is used. Beats' default "
+            "is a tenth of max_size."},
+    {.name = "queue.disk.sync_interval",
+     .type = OPT_DURATION,
+     .def = "50ms",
+     .max = "10s",
+     .own = true,
+     AT(spool_sync_ns),
+     .doc = "How long what was read may wait to be synced to disk; a kill loses nothing of it, a "
+            "power cut may."},
+    {.name = "queue.disk.read_ahead", .type = OPT_IGNORED, .doc = "the spool is read in blocks"},
+    {.name = "queue.disk.write_ahead",
+     .type = OPT_IGNORED,
+     .doc = "what is read is written at once"},
+    {.name = "queue.disk.retry_interval",
+     .type = OPT_IGNORED,
+     .doc = "posta tries again each second"},
+    {.name = "queue.disk.max_retry_interval",
+     .type = OPT_IGNORED,
+     .doc = "posta tries again each second"},
+    {.name = "queue.mem",
+     .type = OPT_IGNORED,
+     .doc =
+         "everything goes through the spool; put queue.disk.path on a tmpfs to keep it in memory"},
+    {.name = "max_procs", .type = OPT_IGNORED, .doc = "posta does its work in one thread"},
+    {.name = "timestamp.precision", .type = OPT_IGNORED, .doc = "times are in milliseconds"},
+    {0},
+};
+
+const char *const taken_elsewhere[] = {"filebeat.inputs", "output", "processors", NULL};
+
+/* Beats' other sections, each with what to say. Read with the global table: they are all at the top. */
+static const struct option foreign_options[] = {
+    {.name = "setup",
+     .type = OPT_IGNORED,
+     .doc = "Elasticsearch and Kibana are set up from elsewhere"},
+    {.name = "monitoring", .type = OPT_IGNORED, .doc = "posta sends nothing to Elastic"},
+    {.name = "cloud", .type = OPT_REFUSED, .doc = "posta delivers to Kafka: set output.kafka"},
+    {.name = "http",
+     .type = OPT_IGNORED,
+     .doc = "posta has no HTTP endpoint yet; its counters are in its log"},
+    {.name = "instrumentation", .type = OPT_IGNORED, .doc = "posta is not traced"},
+    {.name = "filebeat.config",
+     .type = OPT_REFUSED,
+     .doc = "put the inputs into filebeat.inputs, or give more files with -c"},
+    {.name = "filebeat.modules", .type = OPT_REFUSED, .doc = "name the files in filebeat.inputs"},
+    {.name = "filebeat.autodiscover",
+     .type = OPT_REFUSED,
+     .doc = "name the files in filebeat.inputs"},
+    {.name = "metricbeat", .type = OPT_REFUSED, .doc = "posta takes no samples yet"},
+    {.name = "heartbeat", .type = OPT_REFUSED, .doc = "posta makes no checks yet"},
+    {.name = "queue.mem.events", .type = OPT_IGNORED, .doc = "everything goes through the spool"},
+    {0},
+};
+
+#undef AT
+#define AT(field) .at = offsetof(struct input_settings, field)
+static const struct option input_options[] = {
+    {.name = "type",
+     .type = OPT_WORD,
+     .words = input_types,
+     .def = "filestream",
+     AT(type),
+     .doc = "Kind of input; log is read as filestream."},
+    {.name = "tags",
+     .type = OPT_LIST,
+     AT(tags),
+     .doc = "Tags of the input's events, behind the global ones."},
+    {.name = "fields",
+     .type = OPT_MAP,
+     AT(fields),
+     .doc = "Fields of the input's events; they go over global ones."},
+    {.name = "fields_under_root",
+     .type = OPT_BOOL,
+     .def = "false",
+     AT(fields_under_root),
+     .doc = "Put fields at the top of the event."},
+    {.name = "pipeline", .type = OPT_REFUSED, .doc = "set it in Logstash"},
+    {.name = "index", .type = OPT_REFUSED, .doc = "set it in Logstash"},
+    {.name = "keep_null", .type = OPT_IGNORED, .doc = "posta makes no null fields"},
+    {.name = "publisher_pipeline", .type = OPT_IGNORED, .doc = "host.name is always there"},
+    {0},
+};
+
+/* ---- tables ---- */
+
+static struct option *joined_rows(const struct option *a, const struct option *b)
+{
+    size_t n_a = 0, n_b = 0;
+    while (a[n_a].name)
+        n_a++;
+    while (b[n_b].name)
+        n_b++;
+    struct option *rows = mem_zero(n_a + n_b + 1, sizeof *rows);
+    memcpy(rows, a, n_a * sizeof *rows);
+    memcpy(rows + n_a, b, n_b * sizeof *rows);
+    return rows;
+}
+
+const struct option *input_rows(void)
+{
+    static struct option *rows;
+    if (!rows)
+        rows = joined_rows(tail_options, input_options);
+    return rows;
+}
+
+const struct option *top_rows(void)
+{
+    static struct option *rows;
+    if (!rows)
+        rows = joined_rows(global_options, foreign_options);
+    return rows;
+}
+
+const struct config_section *settings_sections(void)
+{
+    static struct config_section rows[8];
+    size_t n = 0;
+    rows[n++] = (struct config_section) {"", top_rows()};
+    rows[n++] = (struct config_section) {"filebeat.inputs[]", input_rows()};
+    static char names[4][32];
+    for (size_t i = 0; all_outputs[i]; i++) {
+        snprintf(names[i], sizeof names[i], "output.%s", all_outputs[i]->name);
+        rows[n++] = (struct config_section) {names[i], all_outputs[i]->options};
+    }
+    return rows;
+}
