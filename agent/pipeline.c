@@ -192,6 +192,12 @@ static void told_to_stop(void *arg, int signo)
     loop_defer(pipe->loop, &pipe->check_end);
 }
 
+static void told_to_reload(void *arg, int signo)
+{
+    (void)arg, (void)signo;
+    log_warn("pipeline", "SIGHUP: posta does not reload its configuration; restart it, nothing is lost by that");
+}
+
 /* ---- reports ---- */
 
 static void make_report(struct pipeline *pipe, struct buf *line)
@@ -279,7 +285,8 @@ static int start(struct pipeline *pipe, struct err *err)
     const struct globals *g = &pipe->conf->settings->globals;
     set_up_timers(pipe);
     if (loop_new(&pipe->loop, err) || loop_signal(pipe->loop, SIGTERM, told_to_stop, pipe, err) ||
-        loop_signal(pipe->loop, SIGINT, told_to_stop, pipe, err))
+        loop_signal(pipe->loop, SIGINT, told_to_stop, pipe, err) ||
+        loop_signal(pipe->loop, SIGHUP, told_to_reload, pipe, err))
         return -1;
     if (fs_make_dirs(g->path_data, 0700, err) || open_spool(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))

@@ -9,7 +9,7 @@ set -euo pipefail
 
 BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev zlib1g-dev"
 DEMO="nginx-light wrk procps"
-TEST="libcmocka-dev nginx-light wrk openssl procps util-linux"
+TEST="libcmocka-dev nginx-light wrk openssl procps strace util-linux"
 CHECK="clang clang-format cppcheck shellcheck mandoc"
 BENCH="rsyslog rsyslog-kafka rsyslog-gnutls"
 

@@ -130,6 +130,9 @@ void discover_dirs(struct tail *tail)
             if (glob(pat->dir, GLOB_NOSORT | GLOB_ONLYDIR, NULL, &found) == 0)
                 for (size_t i = 0; i < found.gl_pathc; i++)
                     add_dir(tail, found.gl_pathv[i]);
+            else if (!strpbrk(pat->dir, "*?["))
+                log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "tail",
+                            "folder %s is not there (yet); looked for at each check_interval", pat->dir);
             globfree(&found);
         }
 }

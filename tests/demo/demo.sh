@@ -9,8 +9,8 @@
 # by text. Exit status 0 only if no line is lost.
 #
 # BUILD is where posta and the test tools are built, default build. DEMO_PORT (18480) is the first port tried for nginx,
-# POSTA_KAFKA_PORT (20090) for real brokers. KEEP=1 keeps all files. No root is needed, except for installing packages: as
-# root, nginx's workers are www-data and posta is root; else all run as you.
+# POSTA_KAFKA_PORT (20090) for real brokers. KEEP=1 keeps all files. No root is needed, except for installing packages:
+# started as root, nginx and posta both run as www-data, as in a pod; else as you.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -29,6 +29,7 @@ AWAY_AT=4 KILL_AT=6 BACK_AT=9 AFTER=4 MOST=40
 
 BROKERS=up POSTA=starting
 N_KILLED=0 SPOOL_PEAK=0 LOG_PEAK=0 MEMORY_PEAK=0 RUN_NO=1
+AS=() # before the commands that run as the web server's user
 POSTA_PID='' COLLECT_PID='' BROKERD_PID='' WRK_PID='' BRING_PID=''
 
 say() { printf '%s\n' "$*"; }
@@ -48,9 +49,20 @@ make_folders() {
         FAST=$WORK/fast
         mkdir "$FAST"
     fi
-    chmod 0755 "$FAST" # nginx's workers open the log again themselves
+    take_user
     LOGS=$FAST/nginx/logs TRUTH=$FAST/nginx/logs/truth.log
     export POSTA_KAFKA_DIR=$WORK/kafka POSTA_TOOLS=$TOOLS
+}
+
+# One user for both, so that posta may rename the log, signal nginx and prove that nobody writes to a file any more.
+# The programs are copied, because that user may not be allowed to look here.
+take_user() {
+    cp "$BUILD/posta" "$NGINX" "$WORK/"
+    [[ $(id -u) == 0 ]] || return 0
+    local user
+    user=$(id -u www-data 2>/dev/null) || user=65534
+    AS=(setpriv "--reuid=$user" "--regid=$user" --clear-groups)
+    chown "$user:$user" "$WORK" "$FAST"
 }
 
 end_process() { # PID
@@ -76,13 +88,20 @@ trap_signals() {
     trap 'exit 143' TERM
 }
 
-# ---- a free port ----
+# ---- free ports ----
 
 is_taken() { (: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-free_port() { # FIRST STEP
+free_port() { # FIRST
     local port=$1
-    while is_taken "$port"; do port=$((port + $2)); done
+    while is_taken "$port"; do port=$((port + 1)); done
+    echo "$port"
+}
+
+# The first of the ports that cluster.sh takes from there.
+free_block() { # FIRST
+    local port=$1
+    while is_taken $((port + 1)) || is_taken $((port + 11)) || is_taken $((port + 21)); do port=$((port + 100)); done
     echo "$port"
 }
 
@@ -104,7 +123,7 @@ mock_back() { echo 'up all' >"$WORK/commands" && BROKERS=up; }
 
 start_real() {
     "$ROOT/tests/setup.sh" test # Java, Maven, openssl
-    POSTA_KAFKA_PORT=$(free_port "${POSTA_KAFKA_PORT:-20090}" 100)
+    POSTA_KAFKA_PORT=$(free_block "${POSTA_KAFKA_PORT:-20090}")
     export POSTA_KAFKA_PORT
     say "starting three Kafka brokers with mutual TLS ..."
     "$CLUSTER" start
@@ -112,6 +131,9 @@ start_real() {
     eval "$("$CLUSTER" env)"
     read -ra CONSUMER <<<"$READER"
     TOPIC=logs-demo # env names another one
+    mkdir "$WORK/tls"
+    cp "$CA" "$CERT" "$KEY" "$WORK/tls/"
+    ((${#AS[@]} == 0)) || chown -R --reference="$WORK" "$WORK/tls"
 }
 
 # All three are killed, as by a power cut.
@@ -144,9 +166,9 @@ tls_settings() {
     [[ $KAFKA == real ]] || return 0
     cat <<END
   ssl:
-    certificate_authorities: ["$CA"]
-    certificate: "$CERT"
-    key: "$KEY"
+    certificate_authorities: ["$WORK/tls/ca.pem"]
+    certificate: "$WORK/tls/posta.pem"
+    key: "$WORK/tls/posta.key"
 END
 }
 
@@ -172,7 +194,7 @@ END
 }
 
 start_posta() {
-    "$BUILD/posta" -c "$WORK/posta.yml" 2>"$WORK/posta.$RUN_NO.log" &
+    "${AS[@]}" "$WORK/posta" -c "$WORK/posta.yml" 2>"$WORK/posta.$RUN_NO.log" &
     POSTA_PID=$!
     POSTA=running
 }
@@ -219,8 +241,8 @@ start_all() {
     build_peek
     "start_$KAFKA"
     write_config
-    PORT=$(free_port "${DEMO_PORT:-18480}" 1)
-    "$NGINX" start "$FAST/nginx" "$PORT" 'access_log logs/truth.log combined;'
+    PORT=$(free_port "${DEMO_PORT:-18480}")
+    "${AS[@]}" "$WORK/nginx.sh" start "$FAST/nginx" "$PORT" 'access_log logs/truth.log combined;'
     start_reader
     start_posta
     start_load

@@ -3,7 +3,7 @@
 # broker, an event that is too large, --once. Runs under the sanitizers too.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-start_broker logs-away:4 logs-errors:4 logs-large:4 logs-rename:4 logs-managed:4
+start_broker logs-away:4 logs-errors:4 logs-large:4 logs-rename:4 logs-managed:4 logs-full:4
 
 fresh() { # TOPIC
     TOPIC=${1:-none}
@@ -79,6 +79,25 @@ killed() { # NAME WRITER_ARGS...
     equals "$name: ... SIGTERM ends with status 0" 0 $?
 }
 
+# The spool's limit is reached while the brokers are away: reading stops, the log keeps the lines, all of them arrive later.
+spool_full() {
+    fresh logs-full
+    mock_config "    message_max_bytes: 64KB" "queue.disk: {max_size: 2MB}"
+    broker down all
+    start_posta_and_wait
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 40000 -r 1000000 >/dev/null
+    check "spool full: said" until_true 20 log_has "is full"
+    sleep 1
+    check "spool full: stays below its limit" test "$(du -sb "$DIR/data/spool" | cut -f1)" -le 2200000
+    collect_live 40000 -i 30 -T 120 --max-repeats 0
+    broker up all
+    judge_live
+    equals "spool full: every line arrives when the brokers are back" 0 "$(verdict lost)"
+    equals "... in order" 0 "$(verdict disordered)"
+    stop_posta
+    equals "... SIGTERM ends with status 0" 0 $?
+}
+
 once() {
     fresh
     { config_head && config_input "$DIR/log/*.log" && echo "output.console.enabled: true"; } >"$DIR/posta.yml"
@@ -100,6 +119,7 @@ once
 brokers_away
 produce_errors
 too_large
+spool_full
 fresh logs-rename && mock_config
 killed "rotated by rename" -r 256000
 fresh logs-managed && mock_config "$(config_managed "$DIR/log/app.pid")"

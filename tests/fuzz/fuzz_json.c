@@ -31,7 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf out = BUF_INIT;
     json_escape(&out, (const char *)data, size);
     assert(out.len <= 6 * size);
-    const unsigned char *at = (const unsigned char *)out.data, *end = at + out.len;
+    const unsigned char *at = (const unsigned char *)buf_str(&out), *end = at + out.len;
     while (at < end) {
         uint32_t value = take_char(&at, end);
         assert(value >= 0x20 && value != '"');

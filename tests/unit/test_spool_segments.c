@@ -104,19 +104,16 @@ static void a_chunk_that_does_not_follow_is_our_bug(void **state)
 
 static void a_source_that_begins_a_segment_is_kept_whole(void **state)
 {
-    struct spool *spool = spool_start(*state, 0, 300);
-    for (uint64_t ino = 1; ino <= 4; ino++) {
+    enum { SEGMENT = 1000 };
+    struct spool *spool = spool_start(*state, 0, SEGMENT);
+    for (uint64_t ino = 1; ino <= 3; ino++) {
         put(spool, add_file(spool, ino), 100);
-        put(spool, file_of(spool, ino), 300); /* the next source rolls */
+        put(spool, file_of(spool, ino), SEGMENT); /* the next source begins a segment */
     }
     struct reach reach;
     take_all(spool, &reach); /* shows: the checkpoint is packed over the source's payload */
-    spool_close(spool);
-    spool = spool_start(*state, 0, 300);
-    for (uint64_t ino = 1; ino <= 4; ino++) {
-        assert_int_equal(reach.to[ino], 400);
-        assert_int_equal(file_of(spool, ino)->offset, 400);
-    }
+    for (uint64_t ino = 1; ino <= 3; ino++)
+        assert_int_equal(reach.to[ino], 100 + SEGMENT);
     spool_close(spool);
 }
 

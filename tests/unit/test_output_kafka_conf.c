@@ -1,0 +1,280 @@
+/* test_output_kafka_conf.c: topic names, what librdkafka is told, and advice for its errors. */
+#include "output/kafka.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+
+#include <cmocka.h> /* wants the ones above */
+
+/* ---- topics ---- */
+
+/* Route 0 has fields.topic "nginx" and fields.bad "a b"; route 1 has nothing. */
+static const char *text_of(void *arg, unsigned route, const char *field)
+{
+    (void)arg;
+    if (route == 1)
+        return NULL;
+    if (strcmp(field, "fields.topic") == 0)
+        return "nginx";
+    if (strcmp(field, "fields.empty") == 0)
+        return "";
+    return strcmp(field, "fields.bad") == 0 ? "a b" : NULL;
+}
+
+static int name_topics(const char *format, unsigned n_routes, struct kafka *kafka, struct err *err)
+{
+    const struct output_env env = {.n_routes = n_routes, .text = text_of};
+    *kafka = (struct kafka) {.set.topic = mem_dup(format)};
+    int rc = kafka_name_topics(kafka, &env, err);
+    free(kafka->set.topic);
+    return rc;
+}
+
+static void assert_topic(const char *format, const char *name)
+{
+    struct kafka kafka;
+    struct err err = ERR_INIT;
+    if (name_topics(format, 1, &kafka, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(kafka.topic_names[0], name);
+    kafka_free_topics(&kafka);
+    kafka_free_topics(&kafka);
+}
+
+static void assert_no_topic(const char *format, unsigned n_routes, const char *text)
+{
+    struct kafka kafka;
+    struct err err = ERR_INIT;
+    int rc = name_topics(format, n_routes, &kafka, &err);
+    kafka_free_topics(&kafka);
+    assert_int_equal(rc, -1);
+    assert_int_equal(err.kind, ERR_CONFIG);
+    assert_string_equal(err.text, text);
+}
+
+static void fields_are_filled_in(void **state)
+{
+    (void)state;
+    assert_topic("logs", "logs");
+    assert_topic("%{[fields.topic]}", "nginx");
+    assert_topic("web-%{[fields.topic]}-%{[fields.topic]}.x", "web-nginx-nginx.x");
+    assert_topic("%{[fields.topic]:other}", "nginx");
+    assert_topic("%{[fields.none]:other}", "other");
+    assert_topic("a%{[fields.none]:}b%{[fields.empty]}", "ab");
+}
+
+static void each_input_has_its_own(void **state)
+{
+    (void)state;
+    struct kafka kafka;
+    struct err err;
+    assert_int_equal(name_topics("%{[fields.topic]:rest}", 2, &kafka, &err), 0);
+    assert_string_equal(kafka.topic_names[0], "nginx");
+    assert_string_equal(kafka.topic_names[1], "rest");
+    kafka_free_topics(&kafka);
+}
+
+static void a_field_that_is_missing(void **state)
+{
+    (void)state;
+    assert_no_topic("%{[fields.none]}", 1,
+                    "output.kafka.topic: an input has no 'fields.none': add it to its fields, or "
+                    "give a default as %{[fields.none]:name}");
+    assert_no_topic("%{[fields.topic]}", 2,
+                    "output.kafka.topic: an input has no 'fields.topic': add it to its fields, or "
+                    "give a default as %{[fields.topic]:name}");
+}
+
+static void a_format_that_is_not_one(void **state)
+{
+    (void)state;
+    assert_no_topic("a%{fields.topic}", 1,
+                    "output.kafka.topic: '%{fields.topic}': expected %{[field]} or "
+                    "%{[field]:default}");
+    assert_no_topic("100%", 1, "output.kafka.topic: '%': expected %{[field]} or %{[field]:default}");
+    assert_no_topic("%{[fields.topic]", 1,
+                    "output.kafka.topic: '%{[fields.topic]': expected %{[field]} or "
+                    "%{[field]:default}");
+    assert_no_topic("%{[fields.topic", 1,
+                    "output.kafka.topic: '%{[fields.topic': expected %{[field]} or "
+                    "%{[field]:default}");
+}
+
+/* shows: what stands between ] and } is passed over when the field is there */
+static void rubbish_behind_the_bracket_is_refused(void **state)
+{
+    (void)state;
+    assert_no_topic("%{[fields.topic]x}", 1,
+                    "output.kafka.topic: '%{[fields.topic]x}': expected %{[field]} or "
+                    "%{[field]:default}");
+}
+
+static void a_name_that_kafka_does_not_take(void **state)
+{
+    (void)state;
+    char long_name[251], text[400];
+    memset(long_name, 'x', 250);
+    long_name[250] = '\0';
+    assert_no_topic("a/b", 1,
+                    "output.kafka.topic: 'a/b' is no topic name: letters, digits, '.', '_' and "
+                    "'-', at most 249");
+    assert_no_topic("", 1,
+                    "output.kafka.topic: '' is no topic name: letters, digits, '.', '_' and '-', "
+                    "at most 249");
+    assert_no_topic("%{[fields.bad]}", 1,
+                    "output.kafka.topic: 'a b' is no topic name: letters, digits, '.', '_' and "
+                    "'-', at most 249");
+    snprintf(text, sizeof(text),
+             "output.kafka.topic: '%s' is no topic name: letters, digits, '.', '_' and '-', at most "
+             "249",
+             long_name);
+    assert_no_topic(long_name, 1, text);
+    assert_topic(long_name + 1, long_name + 1);
+}
+
+/* shows: Kafka refuses the names "." and ".."; check_name lets them through, and posta waits for the topic for ever */
+static void dots_alone_are_no_name(void **state)
+{
+    (void)state;
+    struct kafka kafka;
+    struct err err;
+    int one = name_topics(".", 1, &kafka, &err);
+    kafka_free_topics(&kafka);
+    int two = name_topics("..", 1, &kafka, &err);
+    kafka_free_topics(&kafka);
+    assert_true(one == -1 && two == -1);
+}
+
+/* ---- librdkafka's configuration ---- */
+
+static struct kafka plain(void)
+{
+    static char host[] = "a:9092", other[] = "b", client[] = "posta";
+    static char *hosts[] = {host, other};
+    return (struct kafka) {.set = {.hosts = {hosts, 2},
+                                   .client_id = client,
+                                   .compression = KAFKA_LZ4,
+                                   .max_message_bytes = 1000000,
+                                   .bulk_max_size = 2048,
+                                   .buffer_bytes = 4 << 20,
+                                   .linger_ns = 5 * NS_PER_MS,
+                                   .timeout_ns = 30 * NS_PER_S,
+                                   .broker_timeout_ns = 10 * NS_PER_S,
+                                   .refresh_ns = 300 * NS_PER_S,
+                                   .tls.enabled = -1}};
+}
+
+static void assert_setting(const rd_kafka_conf_t *conf, const char *name, const char *value)
+{
+    char text[256] = "";
+    size_t size = sizeof(text);
+    assert_int_equal(rd_kafka_conf_get(conf, name, text, &size), RD_KAFKA_CONF_OK);
+    assert_string_equal(text, value);
+}
+
+static void what_is_promised_is_set(void **state)
+{
+    (void)state;
+    struct kafka kafka = plain();
+    rd_kafka_conf_t *conf;
+    struct err err;
+    if (kafka_make_conf(&kafka, &conf, &err))
+        fail_msg("%s", err.text);
+    assert_setting(conf, "bootstrap.servers", "a:9092,b");
+    assert_setting(conf, "enable.idempotence", "true");
+    assert_setting(conf, "message.timeout.ms", "0");
+    assert_setting(conf, "allow.auto.create.topics", "false");
+    assert_setting(conf, "queue.buffering.max.kbytes", "4096");
+    assert_setting(conf, "linger.ms", "5");
+    assert_setting(conf, "compression.codec", "lz4");
+    assert_setting(conf, "security.protocol", "plaintext");
+    rd_kafka_conf_destroy(conf);
+}
+
+static void a_user_needs_a_password(void **state)
+{
+    (void)state;
+    struct kafka kafka = plain();
+    rd_kafka_conf_t *conf;
+    struct err err;
+    char user[] = "u", password[] = "p";
+    kafka.set.username = user;
+    assert_int_equal(kafka_make_conf(&kafka, &conf, &err), -1);
+    assert_string_equal(err.text, "output.kafka.username is set but password is not");
+    kafka.set.password = password;
+    if (kafka_make_conf(&kafka, &conf, &err))
+        fail_msg("%s", err.text);
+    assert_setting(conf, "security.protocol", "sasl_plaintext");
+    assert_setting(conf, "sasl.mechanism", "PLAIN");
+    rd_kafka_conf_destroy(conf);
+}
+
+static void a_bound_of_the_library_is_said_in_its_words(void **state)
+{
+    (void)state;
+    struct kafka kafka = plain();
+    rd_kafka_conf_t *conf = NULL;
+    struct err err = ERR_INIT;
+    kafka.set.max_message_bytes = 10;
+    assert_int_equal(kafka_make_conf(&kafka, &conf, &err), -1);
+    assert_non_null(strstr(err.text, "output.kafka: Configuration property \"message.max.bytes\""));
+}
+
+static void tokens_and_keys_go_there_and_back(void **state)
+{
+    (void)state;
+    static const uint64_t tokens[] = {0, 1, 8191, (UINT64_C(1) << 48) - 1};
+    for (size_t i = 0; i < 4; i++)
+        for (uint32_t key = 0; key < 70000; key += 6999)
+            assert_int_equal(kafka_token_of(kafka_pack_token(tokens[i], key)), tokens[i]);
+}
+
+/* ---- advice ---- */
+
+static void assert_advice(rd_kafka_resp_err_t code, const char *text, const char *words)
+{
+    const char *advice = kafka_advice(code, text);
+    if (!strstr(advice, words))
+        fail_msg("'%s' is not in '%s'", words, advice);
+}
+
+static void advice_by_text_then_by_code(void **state)
+{
+    (void)state;
+    const rd_kafka_resp_err_t ssl = RD_KAFKA_RESP_ERR__SSL, any = RD_KAFKA_RESP_ERR__TRANSPORT;
+    assert_advice(ssl, "x: certificate verify failed: broker certificate could not be verified",
+                  "is output.kafka.ssl.certificate_authorities the right authority");
+    assert_advice(ssl, "Hostname/hostname mismatch", "is not a name in the broker's certificate");
+    assert_advice(ssl, "sslv3 alert certificate expired", "it has expired");
+    assert_advice(ssl, "tlsv1 alert unknown ca", "it does not know the authority");
+    assert_advice(ssl, "tlsv13 alert certificate required", "set output.kafka.ssl.certificate and key");
+    assert_advice(ssl, "error: wrong version number", "does not speak TLS on this port");
+    assert_advice(any, "Connect to ipv4#127.0.0.1:1 failed: Connection refused", "nothing listens there");
+    assert_advice(ssl, "something new", "TLS with the broker fails");
+    assert_advice(RD_KAFKA_RESP_ERR__RESOLVE, NULL, "the host name does not resolve");
+    assert_advice(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL, "WRITE and DESCRIBE");
+    assert_advice(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, NULL, "the topic does not exist");
+    assert_advice(RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, NULL, "max.message.bytes");
+    assert_advice(any, "something new", "posta goes on trying");
+    assert_advice(any, NULL, "posta goes on trying");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fields_are_filled_in),
+        cmocka_unit_test(each_input_has_its_own),
+        cmocka_unit_test(a_field_that_is_missing),
+        cmocka_unit_test(a_format_that_is_not_one),
+        cmocka_unit_test(rubbish_behind_the_bracket_is_refused),
+        cmocka_unit_test(a_name_that_kafka_does_not_take),
+        cmocka_unit_test(dots_alone_are_no_name),
+        cmocka_unit_test(what_is_promised_is_set),
+        cmocka_unit_test(a_user_needs_a_password),
+        cmocka_unit_test(a_bound_of_the_library_is_said_in_its_words),
+        cmocka_unit_test(tokens_and_keys_go_there_and_back),
+        cmocka_unit_test(advice_by_text_then_by_code),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
