@@ -24,6 +24,7 @@ TOPIC=logs-demo
 
 CONNECTIONS=12 DELAY_MS=6 # about 2000 requests a second
 DRAIN_SECONDS=25
+QUIET_SECONDS=40 # the reader gives up; longer than the brokers are away
 # Seconds of the load's life at which things happen; it ends AFTER seconds behind the brokers' return, but at MOST.
 AWAY_AT=4 KILL_AT=6 BACK_AT=9 AFTER=4 MOST=40
 
@@ -212,7 +213,7 @@ posta_must_live() {
 
 # Its reading ends with the request seq=0, which is made when all others have come.
 start_reader() {
-    "$TOOLS/collect" -b "$BOOTSTRAP" "${CONSUMER[@]}" -t "$TOPIC" -n 1 -i 120 --allow-disorder \
+    "$TOOLS/collect" -b "$BOOTSTRAP" "${CONSUMER[@]}" -t "$TOPIC" -n 1 -i "$QUIET_SECONDS" --allow-disorder \
         --dump "$WORK/delivered" --live "$WORK/live" >"$WORK/collect.log" 2>&1 &
     COLLECT_PID=$!
 }
@@ -293,17 +294,28 @@ look() {
 
 # ---- the display ----
 
-is_terminal() { [[ -t 1 && ${TERM:-dumb} != dumb ]]; }
+# Asked once, since in a substitution the answer would be another.
+TERMINAL=false
+[[ ! -t 1 || ${TERM:-dumb} == dumb ]] || TERMINAL=true
+
+is_terminal() { $TERMINAL; }
 
 width() {
-    local columns
-    columns=$(tput cols 2>/dev/null) || columns=80
-    is_terminal || columns=160
+    local columns=160
+    ! is_terminal || columns=$(stty size </dev/tty 2>/dev/null | cut -d' ' -f2)
+    ((${columns:-0} > 0)) || columns=80
     echo "$columns"
 }
 
+LONG='%3ds  written %6d  spooled %6d  delivered %6d  rotations %3d  spool %5d KB  brokers %-8s posta %s'
+SHORT='%3ds w %6d s %6d d %6d rot %3d %5dKB kafka %-8s posta %s' # for 80 columns
+LONG_COLUMNS=118
+
 status_line() {
-    printf '%3ds  written %6d  spooled %6d  delivered %6d  rotations %3d  spool %5d KB  brokers %-8s posta %s' \
+    local form=$LONG
+    (($(width) >= LONG_COLUMNS)) || form=$SHORT
+    # shellcheck disable=SC2059 # one of two
+    printf "$form" \
         "$((SECONDS - BEGAN))" "$WRITTEN" "$SPOOLED" "$DELIVERED" "$ROTATIONS" "$SPOOL_KB" "$BROKERS" "$POSTA"
 }
 
@@ -381,7 +393,8 @@ drain() {
 
 run_story() {
     BEGAN=$SECONDS
-    event "nginx serves about 2000 requests a second; log: two files of 50 KB, $LOGS"
+    (($(width) >= LONG_COLUMNS)) || say "w: lines written, s: spooled, d: delivered; rot: rotations; KB: size of the spool"
+    event "nginx serves about 2000 requests a second and logs to two files of 50 KB"
     show_until "$AWAY_AT" && brokers_go
     show_until "$KILL_AT" && posta_goes
     show_until $((KILL_AT + 1)) && posta_comes
@@ -402,11 +415,17 @@ last_request() {
     exec 5>&-
 }
 
+say_stuck() {
+    event "not all has come after $DRAIN_SECONDS s; waiting until the reader gives up. The last words of posta:"
+    tail -n 3 "$WORK/posta.$RUN_NO.log"
+}
+
 end_reader() {
-    local left=200
+    local left=$((QUIET_SECONDS * 10 + 50))
+    ((DELIVERED >= WRITTEN)) || say_stuck
     last_request
     while kill -0 "$COLLECT_PID" 2>/dev/null && ((left-- > 0)); do sleep 0.1; done
-    kill -0 "$COLLECT_PID" 2>/dev/null && die "the last request does not arrive: $(tail -n 3 "$WORK/posta.$RUN_NO.log")"
+    ! kill -0 "$COLLECT_PID" 2>/dev/null || die "the reader does not end"
     wait "$COLLECT_PID" || true # what is lost is told below
     COLLECT_PID=''
 }

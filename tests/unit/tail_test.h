@@ -47,7 +47,7 @@ struct sink {
     struct registry reg;
     struct made *made;
     size_t n;
-    int room;       /* calls that are still taken, -1 = any number */
+    int room; /* calls that are still taken, -1 = any number */
     int n_refused;
     bool ends_fail; /* end() is refused, whatever the room */
 };
@@ -99,12 +99,11 @@ static inline int sink_add(void *arg, const struct source *proto, struct source 
     src->first_seen_ns = clock_wall_ns();
     registry_put(&sink->reg, src);
     sink->made = mem_grow(sink->made, sink->n + 1, sizeof(*sink->made));
-    sink->made[sink->n++] = (struct made) {
-        .no = src->no,
-                                               .epoch = src->epoch,
-                                               .from = src->offset,
-                                               .ino = src->id.ino,
-                                               .path = mem_dup(src->path)};
+    sink->made[sink->n++] = (struct made) {.no = src->no,
+                                           .epoch = src->epoch,
+                                           .from = src->offset,
+                                           .ino = src->id.ino,
+                                           .path = mem_dup(src->path)};
     *out = src;
     return 0;
 }
@@ -496,7 +495,7 @@ static inline int rig_close(void **state)
 #define ON_BOTH(test)                                                                              \
     {#test ", in memory", test, rig_in_memory, rig_close, NULL},                                   \
     {                                                                                              \
-        #test ", on disk", test, rig_on_disk, rig_close, NULL                                      \
+#test ", on disk", test, rig_on_disk, rig_close, NULL                                      \
     }
 #define IN_MEMORY(test) cmocka_unit_test_setup_teardown(test, rig_in_memory, rig_close)
 #define ON_DISK(test)   cmocka_unit_test_setup_teardown(test, rig_on_disk, rig_close)

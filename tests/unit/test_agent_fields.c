@@ -13,7 +13,6 @@ struct rig {
     struct input_settings input;
 };
 
-
 static void read_tags(const struct node *list, struct str_list *tags)
 {
     tags->n = node_count(list);
@@ -106,11 +105,13 @@ static void tags_and_fields_together(void **state)
 static void numbers_and_truths_keep_their_kind(void **state)
 {
     struct rig *rig = *state;
-    given(rig, "i: {fields: {a: 1, b: -1.5, c: 1e5, d: 007, e: '1', f: true, g: 'false', h: 1., i: .5, j: +1, "
+    given(rig, "i: {fields: {a: 1, b: -1.5, c: 1e5, d: 007, e: '1', f: true, g: 'false', h: 1., i: "
+               ".5, j: +1, "
                "k: 1-2, l: -0, m: 1.2.3, n: -, o: 0}}\n");
-    assert_json(rig, "\"fields\":{\"a\":1,\"b\":-1.5,\"c\":1e5,\"d\":\"007\",\"e\":\"1\",\"f\":true,"
-                     "\"g\":\"false\",\"h\":\"1.\",\"i\":\".5\",\"j\":\"+1\",\"k\":\"1-2\",\"l\":-0,"
-                     "\"m\":\"1.2.3\",\"n\":\"-\",\"o\":0}");
+    assert_json(rig,
+                "\"fields\":{\"a\":1,\"b\":-1.5,\"c\":1e5,\"d\":\"007\",\"e\":\"1\",\"f\":true,"
+                "\"g\":\"false\",\"h\":\"1.\",\"i\":\".5\",\"j\":\"+1\",\"k\":\"1-2\",\"l\":-0,"
+                "\"m\":\"1.2.3\",\"n\":\"-\",\"o\":0}");
 }
 
 /* shows: is_number asks strtod, which takes "1.e5" for a number; JSON does not, and no event of the input can be read */
@@ -146,7 +147,7 @@ static void a_field_at_the_root_must_not_be_one_of_ours(void **state)
     rig->input.fields_under_root = true;
     assert_null(fields_to_json(&rig->globals, &rig->input, &err));
     assert_int_equal(err.kind, ERR_CONFIG);
-    assert_string_equal(err.text, "posta.yml:4:5: with fields_under_root, field 'host' would "
+    assert_string_equal(err.text, "posta.yml:4:14: with fields_under_root, field 'host' would "
                                   "replace posta's own: give it another name");
     rig->input.fields_under_root = false;
     assert_json(rig, "\"fields\":{\"x\":\"y\",\"host\":{\"ip\":\"z\"}}");

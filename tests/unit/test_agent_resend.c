@@ -233,8 +233,10 @@ static void ends_and_left_out_ranges_are_passed_over(void **state)
 {
     struct rig *rig = *state;
     struct err err;
-    const struct chunk skipped = {.from = 4, .to = 9, .read_ns = 1, .flags = CHUNK_SKIPPED | CHUNK_RESUMED, .bytes = ""};
-    const struct chunk cut = {.from = 0, .to = 4, .read_ns = 1, .flags = CHUNK_CUT, .bytes = "long", .len = 4};
+    const struct chunk skipped = {
+        .from = 4, .to = 9, .read_ns = 1, .flags = CHUNK_SKIPPED | CHUNK_RESUMED, .bytes = ""};
+    const struct chunk cut = {
+        .from = 0, .to = 4, .read_ns = 1, .flags = CHUNK_CUT, .bytes = "long", .len = 4};
     assert_int_equal(spool_append(rig->spool, rig->src, &cut, &err), 0);
     assert_int_equal(spool_append(rig->spool, rig->src, &skipped, &err), 0);
     put(rig, "a\n");

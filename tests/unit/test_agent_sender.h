@@ -78,8 +78,12 @@ static inline void fake_close(void *self)
     fake_now->n_closed++;
 }
 
-static const struct output fake_output = {
-    .name = "fake", .doc = "", .open = fake_open, .send = fake_send, .close = fake_close, .size = 1};
+static const struct output fake_output = {.name = "fake",
+                                          .doc = "",
+                                          .open = fake_open,
+                                          .send = fake_send,
+                                          .close = fake_close,
+                                          .size = 1};
 
 /* ---- fixture ---- */
 
@@ -185,8 +189,7 @@ static inline int rig_close(void **state)
 
 static inline int try_start(struct rig *rig, struct err *err)
 {
-    static const struct agent_identity identity = {
-        .id = "0", .ephemeral_id = "1", .host = "host"};
+    static const struct agent_identity identity = {.id = "0", .ephemeral_id = "1", .host = "host"};
     const struct sender_config config = {.loop = rig->loop,
                                          .spool = rig->spool,
                                          .settings = &rig->settings,

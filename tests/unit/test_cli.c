@@ -137,9 +137,9 @@ static void settings_are_repeated(void **state)
 static void long_names_with_one_dash_or_two(void **state)
 {
     (void)state;
-    static const char *const lines[] = {
-        "--path.data=/x --path.config /y --once", "-path.data /x -path.config=/y -once",
-        "--path.data /z --path.data /x --path.config /y -once"};
+    static const char *const lines[] = {"--path.data=/x --path.config /y --once",
+                                        "-path.data /x -path.config=/y -once",
+                                        "--path.data /z --path.data /x --path.config /y -once"};
     for (size_t i = 0; i < 3; i++) {
         struct cli_args args = parsed(lines[i]);
         assert_string_equal(args.path_data, "/x");

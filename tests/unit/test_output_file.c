@@ -118,7 +118,8 @@ static int try_open(struct rig *rig, const struct output *output, const char *ya
 /* Three files of at most about so many KiB, in a folder of their own below the rig's. */
 static void open_sized(struct rig *rig, int kb, const char *more)
 {
-    char *yaml = mem_printf("path: %s/a/b\nrotate_every_kb: %d\nnumber_of_files: 3\n%s", rig->dir, kb, more);
+    char *yaml =
+        mem_printf("path: %s/a/b\nrotate_every_kb: %d\nnumber_of_files: 3\n%s", rig->dir, kb, more);
     struct err err;
     if (try_open(rig, &file_output, yaml, &err))
         fail_msg("%s", err.text);
@@ -228,7 +229,8 @@ static void it_is_rotated_by_size(void **state)
 static void what_is_half_written_is_cut_off_and_tried_again(void **state)
 {
     struct rig *rig = *state;
-    static const struct fs_fault fault = {.call = FS_WRITE, .nth = 1, .times = 1, .fail = ENOSPC, .short_len = 3};
+    static const struct fs_fault fault = {
+        .call = FS_WRITE, .nth = 1, .times = 1, .fail = ENOSPC, .short_len = 3};
     struct err err;
     open_file(rig, "");
     send_ok(rig, "one");
@@ -248,8 +250,9 @@ static void what_is_half_written_is_cut_off_and_tried_again(void **state)
 static void a_rotation_that_fails_loses_nothing(void **state)
 {
     struct rig *rig = *state;
-    static const struct fs_fault faults[] = {{.call = FS_RENAME, .nth = 2, .times = 1, .fail = EACCES},
-                                             {.call = FS_SYNC, .nth = 2, .times = 1, .fail = EIO}};
+    static const struct fs_fault faults[] = {
+        {.call = FS_RENAME, .nth = 2, .times = 1, .fail = EACCES},
+        {.call = FS_SYNC, .nth = 2, .times = 1, .fail = EIO}};
     static char line[1100];
     struct err err;
     off_t size;
@@ -298,7 +301,8 @@ static void a_folder_that_cannot_be_made(void **state)
     struct rig *rig = *state;
     struct err err;
     assert_int_equal(try_open(rig, &file_output, "path: /proc/posta\n", &err), -1);
-    assert_string_equal(err.text, "output.file: make folder /proc/posta: No such file or directory");
+    assert_string_equal(err.text,
+                        "output.file: make folder /proc/posta: No such file or directory");
 }
 
 static void test_says_what_it_finds(void **state)
@@ -312,7 +316,9 @@ static void test_says_what_it_finds(void **state)
     char *want = mem_printf("file: %s/a/b/posta\n  open for writing... OK\n", rig->dir);
     rig->self = mem_zero(1, file_output.size);
     struct problems problems = PROBLEMS_INIT;
-    assert_int_equal(options_read(config_root(rig->config), "output", file_output.options, rig->self, &problems), 0);
+    assert_int_equal(
+        options_read(config_root(rig->config), "output", file_output.options, rig->self, &problems),
+        0);
     problems_free(&problems);
     FILE *to = open_memstream(&text, &len);
     const struct output_env env = {.loop = rig->loop, .arg = rig};

@@ -92,7 +92,8 @@ static void a_format_that_is_not_one(void **state)
     assert_no_topic("a%{fields.topic}", 1,
                     "output.kafka.topic: '%{fields.topic}': expected %{[field]} or "
                     "%{[field]:default}");
-    assert_no_topic("100%", 1, "output.kafka.topic: '%': expected %{[field]} or %{[field]:default}");
+    assert_no_topic("100%", 1,
+                    "output.kafka.topic: '%': expected %{[field]} or %{[field]:default}");
     assert_no_topic("%{[fields.topic]", 1,
                     "output.kafka.topic: '%{[fields.topic]': expected %{[field]} or "
                     "%{[field]:default}");
@@ -125,10 +126,11 @@ static void a_name_that_kafka_does_not_take(void **state)
     assert_no_topic("%{[fields.bad]}", 1,
                     "output.kafka.topic: 'a b' is no topic name: letters, digits, '.', '_' and "
                     "'-', at most 249");
-    snprintf(text, sizeof(text),
-             "output.kafka.topic: '%s' is no topic name: letters, digits, '.', '_' and '-', at most "
-             "249",
-             long_name);
+    snprintf(
+        text, sizeof(text),
+        "output.kafka.topic: '%s' is no topic name: letters, digits, '.', '_' and '-', at most "
+        "249",
+        long_name);
     assert_no_topic(long_name, 1, text);
     assert_topic(long_name + 1, long_name + 1);
 }
@@ -248,9 +250,11 @@ static void advice_by_text_then_by_code(void **state)
     assert_advice(ssl, "Hostname/hostname mismatch", "is not a name in the broker's certificate");
     assert_advice(ssl, "sslv3 alert certificate expired", "it has expired");
     assert_advice(ssl, "tlsv1 alert unknown ca", "it does not know the authority");
-    assert_advice(ssl, "tlsv13 alert certificate required", "set output.kafka.ssl.certificate and key");
+    assert_advice(ssl, "tlsv13 alert certificate required",
+                  "set output.kafka.ssl.certificate and key");
     assert_advice(ssl, "error: wrong version number", "does not speak TLS on this port");
-    assert_advice(any, "Connect to ipv4#127.0.0.1:1 failed: Connection refused", "nothing listens there");
+    assert_advice(any, "Connect to ipv4#127.0.0.1:1 failed: Connection refused",
+                  "nothing listens there");
     assert_advice(ssl, "something new", "TLS with the broker fails");
     assert_advice(RD_KAFKA_RESP_ERR__RESOLVE, NULL, "the host name does not resolve");
     assert_advice(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL, "WRITE and DESCRIBE");

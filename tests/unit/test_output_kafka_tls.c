@@ -228,7 +228,8 @@ static void a_missing_file(void **state)
     assert_refused(rig, ERR_GONE, "output.kafka.ssl.certificate: open ",
                    "/missing.pem: No such file or directory");
     set_pair(rig, "posta.pem", "missing.key");
-    assert_refused(rig, ERR_GONE, "output.kafka.ssl.key: ", "/missing.key: No such file or directory");
+    assert_refused(rig, ERR_GONE,
+                   "output.kafka.ssl.key: ", "/missing.key: No such file or directory");
     set_pair(rig, NULL, NULL);
     set_authority(rig, "missing.pem");
     assert_refused(rig, ERR_GONE, "output.kafka.ssl.certificate_authorities: open ",
@@ -331,11 +332,16 @@ static void verification_off_is_said(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(a_pair_and_an_authority_are_taken), CASE(nothing_set_is_no_tls),
-        CASE(pem_text_is_taken_too),             CASE(a_missing_file),
-        CASE(a_file_that_is_not_pem),            CASE(a_key_of_another_certificate),
-        CASE(one_without_the_other),             CASE(who_may_touch_the_key),
-        CASE(an_encrypted_key),                  CASE(an_expired_certificate_is_only_said),
+        CASE(a_pair_and_an_authority_are_taken),
+        CASE(nothing_set_is_no_tls),
+        CASE(pem_text_is_taken_too),
+        CASE(a_missing_file),
+        CASE(a_file_that_is_not_pem),
+        CASE(a_key_of_another_certificate),
+        CASE(one_without_the_other),
+        CASE(who_may_touch_the_key),
+        CASE(an_encrypted_key),
+        CASE(an_expired_certificate_is_only_said),
         CASE(verification_off_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -196,9 +196,7 @@ static void a_segment_that_vanishes_while_running_is_stepped_over(void **state)
     struct spool_item item;
     uint64_t n = 0;
     for (; take(spool, &item); n++)
-        delivered_up_to(
-            spool,
-            &item); /* shows: the segment read before is freed while the reader's scan has it */
+        delivered_up_to(spool, &item);
     assert_int_equal(n, 7);
     assert_int_equal(spool_stats(spool)->missing_records, 1);
     assert_int_equal(spool_stats(spool)->damaged_regions, 1);

@@ -14,9 +14,10 @@ static int follow_as_nobody(struct rig *rig)
     start(rig);
     settle(rig);
     CHILD_CHECK(rig->sink.n == 0);
-    CHILD_CHECK(log_has(rig, "access.log: Permission denied: owner 0, group 0, mode 0640, but posta "
-                             "runs as user 65534, group 65534: give posta that group, or make the "
-                             "file readable for it; tried again"));
+    CHILD_CHECK(log_has(rig,
+                        "access.log: Permission denied: owner 0, group 0, mode 0640, but posta "
+                        "runs as user 65534, group 65534: give posta that group, or make the "
+                        "file readable for it; tried again"));
     CHILD_CHECK(seteuid(0) == 0 && chmod(path_of(rig, "access.log"), 0644) == 0);
     CHILD_CHECK(become_nobody());
     CHILD_UNTIL(rig, has_bytes(rig, 0, "one\n"));

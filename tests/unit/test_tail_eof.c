@@ -157,7 +157,8 @@ static int assume_as_nobody(struct rig *rig)
     close(fd);
     turn_for(rig, 2500);
     CHILD_CHECK(is_ended(rig, 0) && rig->sink.made[0].proof == END_ASSUMED);
-    CHILD_CHECK(tail_stats(rig->tail)->ends_assumed == 1 && tail_stats(rig->tail)->ends_proven == 0);
+    CHILD_CHECK(tail_stats(rig->tail)->ends_assumed == 1 &&
+                tail_stats(rig->tail)->ends_proven == 0);
     stop(rig);
     return 0;
 }

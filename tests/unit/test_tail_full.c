@@ -210,8 +210,7 @@ static void failing_reads_do_not_spin(void **state)
     fs_set_faults(&no_reads, 1);
     put(rig, "access.log", "two\n");
     turn_for(rig, 1000);
-    print_message("%llu reads in 1 s\n",
-                  (unsigned long long)tail_stats(rig->tail)->read_errors);
+    print_message("%llu reads in 1 s\n", (unsigned long long)tail_stats(rig->tail)->read_errors);
     bool is_calm = tail_stats(rig->tail)->read_errors < 300;
     fs_set_faults(NULL, 0);
     UNTIL(rig, has_bytes(rig, 0, "one\ntwo\n"));

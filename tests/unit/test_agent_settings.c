@@ -1,0 +1,314 @@
+/* test_agent_settings.c: small configurations, what they become, and the words for what is wrong, with file:line:column. */
+#include "agent.h"
+
+#include <posta/log.h>
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h> /* wants the ones above */
+
+#define OUTPUT "output.console: {}\n"
+#define INPUT  "filebeat.inputs:\n- id: a\n  paths: [/l/a.log]\n"
+
+struct rig {
+    char dir[64], file[80];
+    struct settings settings;
+    struct buf said; /* on standard error */
+};
+
+static int rig_open(void **state)
+{
+    struct rig *rig = mem_zero(1, sizeof(*rig));
+    strcpy(rig->dir, "/tmp/posta-settings.XXXXXX");
+    assert_non_null(mkdtemp(rig->dir));
+    snprintf(rig->file, sizeof(rig->file), "%s/posta.yml", rig->dir);
+    *state = rig;
+    return 0;
+}
+
+static int rig_close(void **state)
+{
+    struct rig *rig = *state;
+    settings_free(&rig->settings);
+    log_setup(&(struct log_config) {.level = LOG_INFO});
+    unlink(rig->file);
+    rmdir(rig->dir);
+    buf_free(&rig->said);
+    free(rig);
+    return 0;
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+/* What is printed has the file's name in front; it is left out of what is compared. */
+static void keep_said(struct rig *rig, int fd)
+{
+    char text[8192];
+    ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+    assert_true(n >= 0);
+    text[n] = '\0';
+    for (const char *at = text; *at;) {
+        if (strncmp(at, rig->dir, strlen(rig->dir)) == 0)
+            at += strlen(rig->dir) + 1;
+        else
+            buf_putc(&rig->said, *at++);
+    }
+}
+
+static int load_with(struct rig *rig, const char *yaml, struct cli_args *args)
+{
+    const char *files[] = {rig->file};
+    FILE *file = fopen(rig->file, "we");
+    fputs(yaml, file);
+    fclose(file);
+    chmod(rig->file, 0600);
+    args->files = files;
+    args->n_files = 1;
+    int fd = memfd_create("said", MFD_CLOEXEC), was = dup(STDERR_FILENO);
+    fflush(stderr);
+    dup2(fd, STDERR_FILENO);
+    int status = settings_load(&rig->settings, args);
+    fflush(stderr);
+    dup2(was, STDERR_FILENO);
+    close(was);
+    keep_said(rig, fd);
+    close(fd);
+    return status;
+}
+
+static int load(struct rig *rig, const char *yaml)
+{
+    struct cli_args args = {0};
+    return load_with(rig, yaml, &args);
+}
+
+static void assert_fine(struct rig *rig, const char *yaml)
+{
+    int status = load(rig, yaml);
+    assert_string_equal(buf_str(&rig->said), "");
+    assert_int_equal(status, 0);
+}
+
+static void assert_refused(struct rig *rig, const char *yaml, const char *said)
+{
+    int status = load(rig, yaml);
+    assert_string_equal(buf_str(&rig->said), said);
+    assert_int_equal(status, EXIT_USAGE);
+}
+
+/* ---- what is right ---- */
+
+static void defaults(void **state)
+{
+    struct rig *rig = *state;
+    assert_fine(rig, INPUT OUTPUT);
+    const struct settings *set = &rig->settings;
+    assert_string_equal(set->output->name, "console");
+    assert_string_equal(set->globals.path_data, "/var/lib/posta");
+    assert_string_equal(set->globals.spool_path, "/var/lib/posta/spool");
+    assert_int_equal(set->globals.spool_segment_bytes, 16 << 20);
+    assert_int_equal(set->n_inputs, 1);
+    assert_string_equal(set->inputs[0].tail.paths.at[0], "/l/a.log");
+    assert_int_equal(set->inputs[0].tail.rotation_mode, ROTATION_EXTERNAL);
+    assert_int_equal(set->inputs[0].tail.message_max_bytes, 512 * 1024);
+    assert_string_equal(set->inputs[0].event.extra, "");
+}
+
+static void the_command_line_goes_over_the_file(void **state)
+{
+    struct rig *rig = *state;
+    const char *settings[] = {"name=b"};
+    struct cli_args args = {.settings = settings, .n_settings = 1, .path_data = "/data"};
+    assert_int_equal(load_with(rig, "name: a\npath.data: /other\n" INPUT OUTPUT, &args), 0);
+    assert_string_equal(rig->settings.globals.name, "b");
+    assert_string_equal(rig->settings.globals.path_data, "/data");
+    assert_string_equal(rig->settings.globals.spool_path, "/data/spool");
+}
+
+static void a_disabled_input_is_left_out(void **state)
+{
+    struct rig *rig = *state;
+    assert_fine(
+        rig, INPUT
+        "- {id: b, paths: [/l/b], enabled: false}\n- {id: c, paths: [/l/c], tags: [t]}\n" OUTPUT);
+    assert_int_equal(rig->settings.n_inputs, 2);
+    assert_string_equal(rig->settings.inputs[1].tail.id, "c");
+    assert_string_equal(rig->settings.inputs[1].event.extra, "\"tags\":[\"t\"]");
+}
+
+static void a_segment_is_at_most_a_quarter_of_the_spool(void **state)
+{
+    struct rig *rig = *state;
+    assert_fine(rig, "queue.disk.max_size: 4MB\n" INPUT OUTPUT);
+    assert_int_equal(rig->settings.globals.spool_segment_bytes, 1 << 20);
+}
+
+static void harmless_processors_are_said_and_left_out(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(load(rig, INPUT OUTPUT "processors:\n- add_host_metadata: ~\n"), 0);
+    assert_string_equal(buf_str(&rig->said),
+                        "posta: warning: posta.yml:6:3: processors: add_host_metadata is left out: "
+                        "posta adds host.name only\n");
+}
+
+static void a_log_input_is_read_as_filestream(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(load(rig, "filebeat.inputs:\n- {type: log, id: a, paths: [/l/a]}\n" OUTPUT),
+                     0);
+    assert_string_equal(buf_str(&rig->said),
+                        "posta: warning: posta.yml:2:3: type: log is read as filestream\n");
+}
+
+/* ---- what is wrong ---- */
+
+static void an_unknown_key(void **state)
+{
+    assert_refused(*state, INPUT "output.kafka:\n  hots: [a]\n  topic: t\n",
+                   "posta: posta.yml:5:3: unknown key 'output.kafka.hots', did you mean 'hosts'?\n"
+                   "posta: posta.yml:5:3: output.kafka.hosts: required, but not set\n");
+}
+
+static void an_unknown_key_of_an_input(void **state)
+{
+    assert_refused(
+        *state, "filebeat.inputs:\n- id: a\n  path: [/l/a.log]\n  paths: [/l/a]\n" OUTPUT,
+        "posta: posta.yml:3:3: unknown key 'filebeat.inputs.0.path', did you mean 'paths'?\n");
+}
+
+static void two_outputs(void **state)
+{
+    assert_refused(*state, INPUT "output.console: {}\noutput.file: {path: /x}\n",
+                   "posta: posta.yml:5:8: only one output can be enabled: 'console' is, at "
+                   "posta.yml:4:8; set 'enabled: "
+                   "false' in the other\n");
+}
+
+static void no_output(void **state)
+{
+    struct rig *rig = *state;
+    int status = load(rig, INPUT);
+    assert_int_equal(status, EXIT_USAGE);
+    assert_non_null(
+        strstr(buf_str(&rig->said),
+               "no output is enabled: set output.kafka, or output.console to try things\n"));
+}
+
+static void an_output_of_beats_that_posta_has_not(void **state)
+{
+    assert_refused(*state, INPUT "output.elasticsearch: {hosts: [a]}\n",
+                   "posta: posta.yml:4:23: output.elasticsearch is not known: posta delivers to "
+                   "kafka, file and console\n");
+}
+
+static void no_input(void **state)
+{
+    assert_refused(*state, OUTPUT,
+                   "posta: no input is enabled: name the files to follow in filebeat.inputs\n");
+}
+
+static void only_a_disabled_input(void **state)
+{
+    assert_refused(
+        *state, "filebeat.inputs:\n- {id: b, paths: [/l/b], enabled: false}\n" OUTPUT,
+        "posta: posta.yml:2:1: no input is enabled: name the files to follow in filebeat.inputs\n");
+}
+
+static void inputs_that_are_no_list(void **state)
+{
+    assert_refused(
+        *state, "filebeat.inputs: {id: a}\n" OUTPUT,
+        "posta: posta.yml:1:18: filebeat.inputs: expected a list of inputs, found a mapping\n");
+}
+
+static void two_inputs_of_one_id(void **state)
+{
+    assert_refused(*state, INPUT "- id: a\n  paths: [/l/b.log]\n" OUTPUT,
+                   "posta: posta.yml:4:3: two inputs have the id 'a': give each its own, positions "
+                   "belong to it\n");
+}
+
+/* shows: the place is looked up by the number among the enabled inputs: behind a disabled one it is another's */
+static void two_inputs_of_one_id_behind_a_disabled_one(void **state)
+{
+    assert_refused(*state,
+                   "filebeat.inputs:\n- {id: x, paths: [/l/x], enabled: false}\n- {id: a, paths: "
+                   "[/l/a]}\n- {id: a, paths: [/l/b]}\n" OUTPUT,
+                   "posta: posta.yml:4:3: two inputs have the id 'a': give each its own, positions "
+                   "belong to it\n");
+}
+
+static void managed_without_a_pid_file(void **state)
+{
+    assert_refused(
+        *state, "filebeat.inputs:\n- id: a\n  paths: [/l/a.log]\n  rotation.mode: managed\n" OUTPUT,
+        "posta: posta.yml:2:3: rotation.mode: managed needs rotation.pid_file, to tell the "
+        "writer\n");
+}
+
+static void processors_that_posta_has_not(void **state)
+{
+    assert_refused(
+        *state, INPUT OUTPUT "processors:\n- dissect: {tokenizer: x}\n- text\n",
+        "posta: posta.yml:6:3: processors: dissect is not known to posta: do it in Logstash\n"
+        "posta: posta.yml:7:3: processors: this is not known to posta: do it in Logstash\n");
+}
+
+static void a_line_too_long_for_the_spool(void **state)
+{
+    assert_refused(*state, "queue.disk.max_size: 1MB\n" INPUT OUTPUT,
+                   "posta: input 'a': message_max_bytes is more than a quarter of "
+                   "queue.disk.max_size: make one smaller or the "
+                   "other larger\n");
+}
+
+static void a_file_that_is_not_there(void **state)
+{
+    struct rig *rig = *state;
+    const char *files[] = {"/nowhere/posta.yml"};
+    const struct cli_args args = {.files = files, .n_files = 1};
+    int was = dup(STDERR_FILENO), fd = memfd_create("said", MFD_CLOEXEC);
+    dup2(fd, STDERR_FILENO);
+    int status = settings_load(&rig->settings, &args);
+    fflush(stderr);
+    dup2(was, STDERR_FILENO);
+    close(was);
+    keep_said(rig, fd);
+    close(fd);
+    assert_int_equal(status, EXIT_USAGE);
+    assert_non_null(strstr(buf_str(&rig->said), "/nowhere/posta.yml"));
+    assert_non_null(strstr(buf_str(&rig->said), "No such file or directory"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(defaults),
+        CASE(the_command_line_goes_over_the_file),
+        CASE(a_disabled_input_is_left_out),
+        CASE(a_segment_is_at_most_a_quarter_of_the_spool),
+        CASE(harmless_processors_are_said_and_left_out),
+        CASE(a_log_input_is_read_as_filestream),
+        CASE(an_unknown_key),
+        CASE(an_unknown_key_of_an_input),
+        CASE(two_outputs),
+        CASE(no_output),
+        CASE(an_output_of_beats_that_posta_has_not),
+        CASE(no_input),
+        CASE(only_a_disabled_input),
+        CASE(inputs_that_are_no_list),
+        CASE(two_inputs_of_one_id),
+        CASE(two_inputs_of_one_id_behind_a_disabled_one),
+        CASE(managed_without_a_pid_file),
+        CASE(processors_that_posta_has_not),
+        CASE(a_line_too_long_for_the_spool),
+        CASE(a_file_that_is_not_there),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
