@@ -43,6 +43,7 @@ struct globals {
 };
 struct input_settings {
     struct tail_input tail; /* first: one table fills both */
+    size_t at_list;         /* its number in filebeat.inputs */
     int type;
     struct str_list tags;
     const struct node *fields;

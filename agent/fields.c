@@ -21,7 +21,8 @@ static bool is_number(const char *text)
     if (digits == 0 || (digits > 1 && text[*text == '-'] == '0'))
         return false; /* 007 is a text */
     strtod(text, &end);
-    return *end == '\0' && end[-1] != '.';
+    const char *dot = strchr(text, '.');
+    return *end == '\0' && (!dot || (dot[1] >= '0' && dot[1] <= '9'));
 }
 
 static void put_scalar(struct buf *out, const struct node *node)
@@ -114,14 +115,14 @@ static int check_root_names(const struct node *fields, struct err *err)
 static void put_fields(struct buf *out, const struct node *global, const struct node *own,
                        bool at_root)
 {
+    struct buf members = BUF_INIT;
     bool has_one = false;
-    if (node_count(global) + node_count(own) == 0)
-        return;
-    buf_puts(out, out->len ? "," : "");
-    buf_puts(out, at_root ? "" : "\"fields\":{");
-    put_members(out, own, NULL, &has_one);
-    put_members(out, global, own, &has_one);
-    buf_puts(out, at_root ? "" : "}");
+    put_members(&members, own, NULL, &has_one);
+    put_members(&members, global, own, &has_one);
+    if (has_one)
+        buf_printf(out, "%s%s%s%s", out->len ? "," : "", at_root ? "" : "\"fields\":{",
+                   buf_str(&members), at_root ? "" : "}");
+    buf_free(&members);
 }
 
 char *fields_to_json(const struct globals *globals, const struct input_settings *input,

@@ -22,6 +22,7 @@ enum { WINDOW_PLACES = 8192, LINES_PER_TURN = 1024 };
 struct place {
     struct spool_pos end; /* the cursor when everything up to here is done */
     bool is_done;
+    bool is_out; /* the output has it and owes a verdict */
 };
 
 struct sender {
@@ -100,6 +101,7 @@ static void take_verdict(void *arg, uint64_t token, enum verdict verdict, const 
     if (token < sender->first || token >= sender->end ||
         sender->window[token % WINDOW_PLACES].is_done)
         return; /* known already, from before it was sent again */
+    sender->window[token % WINDOW_PLACES].is_out = false;
     if (verdict == VERDICT_REFUSED && !bury_or_wait(sender, why, bytes, len))
         return;
     verdict == VERDICT_REFUSED ? sender->stats.lines_dead++ : sender->stats.lines_delivered++;
@@ -116,8 +118,9 @@ static bool take_place(struct sender *sender, struct spool_pos end, bool is_line
     uint64_t at = sender->next++;
     struct place *place = &sender->window[at % WINDOW_PLACES];
     if (at < sender->end) { /* it was taken before `again` */
-        sender->stats.lines_resent += is_line && !place->is_done;
-        return is_line && !place->is_done;
+        bool is_due = is_line && !place->is_done && !place->is_out;
+        sender->stats.lines_resent += is_due;
+        return is_due;
     }
     sender->end = sender->next;
     *place = (struct place) {.end = end, .is_done = !is_line};
@@ -213,8 +216,10 @@ static void finish(struct sender *sender)
 static bool offer(struct sender *sender)
 {
     struct err err;
+    struct place *place = &sender->window[(sender->next - 1) % WINDOW_PLACES];
+    place->is_out = true;
     if (sender->output->send(sender->self, &sender->offer, sender->next - 1, &err))
-        return false;
+        return place->is_out = false;
     sender->stats.bytes_sent += sender->offer.len;
     sender->has_event = false;
     return true;
@@ -250,7 +255,7 @@ static void has_room(void *arg)
     sender_wake(arg);
 }
 
-static void send_again(void *arg)
+static void read_again(void *arg)
 {
     struct sender *sender = arg;
     spool_rewind(sender->conf.spool);
@@ -258,6 +263,14 @@ static void send_again(void *arg)
     sender->has_item = false;
     sender->has_event = false;
     sender_wake(sender);
+}
+
+static void send_again(void *arg)
+{
+    struct sender *sender = arg;
+    for (uint64_t at = sender->first; at < sender->end; at++)
+        sender->window[at % WINDOW_PLACES].is_out = false;
+    read_again(sender);
 }
 
 /* ---- life ---- */
@@ -297,7 +310,7 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     sender->encoder = (struct encoder)ENCODER_INIT;
     sender->window = mem_zero(WINDOW_PLACES, sizeof *sender->window);
     sender->pump = (struct loop_task) {.run = pump, .arg = sender};
-    sender->retry = (struct loop_timer) {.fire = send_again, .arg = sender};
+    sender->retry = (struct loop_timer) {.fire = read_again, .arg = sender};
     dead_letter_init(&sender->dead, conf->settings->globals.path_data);
     describe_agent(sender);
     struct output_env env = sender_env(sender);

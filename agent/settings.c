@@ -80,6 +80,7 @@ static int read_input(struct settings *set, const struct node *node, size_t i,
     if (in->tail.rotation_mode == ROTATION_MANAGED && !in->tail.rotation_pid_file)
         problems_error(problems, node,
                        "rotation.mode: managed needs rotation.pid_file, to tell the writer");
+    in->at_list = i;
     set->n_inputs++;
     return 0;
 }
@@ -91,7 +92,7 @@ static void check_ids(const struct settings *set, const struct node *list,
         for (size_t k = 0; k < i; k++)
             if (strcmp(set->inputs[i].tail.id, set->inputs[k].tail.id) == 0) {
                 problems_error(
-                    problems, node_at(list, i),
+                    problems, node_at(list, set->inputs[i].at_list),
                     "two inputs have the id '%s': give each its own, positions belong to it",
                     set->inputs[i].tail.id);
                 return;

@@ -63,7 +63,8 @@ int err_wrap(struct err *err, const char *fmt, ...)
     int used = vsnprintf(err->text, sizeof err->text, fmt, args);
     va_end(args);
     if (used >= 0 && (size_t)used < sizeof err->text)
-        snprintf(err->text + used, sizeof err->text - (size_t)used, ": %s", inner);
+        snprintf(err->text + used, sizeof err->text - (size_t)used, ": %.*s",
+                 (int)sizeof err->text - used, inner);
     return -1;
 }
 

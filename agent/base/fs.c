@@ -52,9 +52,7 @@ int fs_open(const char *path, int flags, mode_t mode, struct err *err)
 {
     int fd = -1;
     do {
-        if (is_faulty(FS_OPEN))
-            break;
-        fd = open(path, flags | O_CLOEXEC, mode);
+        fd = is_faulty(FS_OPEN) ? -1 : open(path, flags | O_CLOEXEC, mode);
     } while (fd < 0 && errno == EINTR);
     return fd >= 0 ? fd : err_sys(err, "open %s", path);
 }
@@ -87,10 +85,12 @@ static ssize_t write_some(int fd, struct iovec *iov, int n_iov, uint64_t offset)
     const struct fs_fault *f = fault_at(FS_WRITE);
     if (!f)
         return pwritev(fd, iov, n_iov, (off_t)offset);
-    if (f->short_len) {
-        size_t len = iov->iov_len < f->short_len ? iov->iov_len : f->short_len;
+    for (size_t left = f->short_len; left && n_iov > 0; iov++, n_iov--) {
+        size_t len = iov->iov_len < left ? iov->iov_len : left;
         ssize_t ignored = pwrite(fd, iov->iov_base, len, (off_t)offset);
         (void)ignored; /* the test looks at the file */
+        offset += len;
+        left -= len;
     }
     errno = f->fail;
     return -1;

@@ -91,6 +91,8 @@ static size_t escape_one(char **to, const char *at, size_t left)
 
 void json_escape(struct buf *out, const char *bytes, size_t len)
 {
+    if (len == 0)
+        return;
     buf_reserve(out, 6 * len);
     char *to = out->data + out->len;
     for (size_t i = 0; i < len;) {

@@ -127,7 +127,7 @@ void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level le
         limit->suppressed++;
         return;
     }
-    if (limit->suppressed && len > 0)
+    if (limit->suppressed && hash == limit->text_hash && len > 0)
         snprintf(text + strlen(text), 64, " (said %llu times more)",
                  (unsigned long long)limit->suppressed);
     *limit = (struct log_limit) {.last_ns = now, .text_hash = hash};

@@ -26,10 +26,11 @@ struct signal_row {
 struct loop {
     int epoll_fd;
     int64_t now_ns;
-    bool is_stopping;
+    bool is_stopping, is_firing;
     struct loop_timer **heap; /* heap[0] is the next to fire; a timer's slot is its index + 1 */
     size_t n_timers, cap_timers;
     struct loop_task *tasks, **tasks_end;
+    struct loop_task end_of_turn; /* queued behind the tasks of this turn while they run */
     struct epoll_event ready[EVENTS_PER_TURN];
     int n_ready;
     sigset_t signals;
@@ -132,7 +133,8 @@ void loop_cancel_timer(struct loop *loop, struct loop_timer *timer)
 void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t after_ns)
 {
     loop_cancel_timer(loop, timer);
-    timer->at_ns = loop->now_ns + after_ns;
+    timer->at_ns = loop->now_ns +
+                   (after_ns > 0 || !loop->is_firing ? after_ns : 1); /* not in this turn again */
     if (loop->n_timers == loop->cap_timers) {
         loop->cap_timers = loop->cap_timers ? 2 * loop->cap_timers : 16;
         loop->heap = mem_grow(loop->heap, loop->cap_timers, sizeof *loop->heap);
@@ -142,11 +144,13 @@ void loop_set_timer(struct loop *loop, struct loop_timer *timer, int64_t after_n
 
 static void fire_timers(struct loop *loop)
 {
+    loop->is_firing = true;
     while (loop->n_timers && loop->heap[0]->at_ns <= loop->now_ns) {
         struct loop_timer *timer = loop->heap[0];
         loop_cancel_timer(loop, timer);
         timer->fire(timer->arg);
     }
+    loop->is_firing = false;
 }
 
 /* ---- deferred tasks ---- */
@@ -177,16 +181,14 @@ void loop_drop_task(struct loop *loop, struct loop_task *task)
 /* Those queued now; what they queue themselves waits for the next turn. */
 static void run_tasks(struct loop *loop)
 {
-    struct loop_task *last = NULL;
-    for (struct loop_task *t = loop->tasks; t; t = t->next)
-        last = t;
-    while (last && loop->tasks) {
+    struct loop_task *end = &loop->end_of_turn;
+    loop_defer(loop, end);
+    while (loop->tasks != end) {
         struct loop_task *task = loop->tasks;
         loop_drop_task(loop, task);
         task->run(task->arg);
-        if (task == last)
-            return;
     }
+    loop_drop_task(loop, end);
 }
 
 /* ---- signals ---- */

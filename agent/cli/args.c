@@ -73,6 +73,9 @@ static int take_flag(int argc, char **argv, int *i, struct cli_args *args, struc
     const struct flag *flag = find_flag(name, len);
     if (!flag)
         return err_set(err, ERR_CONFIG, "unknown option '%s': see posta help", argv[*i]);
+    if (!flag->value && equals)
+        return err_set(err, ERR_CONFIG, "option '%.*s' takes no value", (int)(equals - argv[*i]),
+                       argv[*i]);
     if (!flag->value) {
         store(args, flag, NULL);
         return 0;
@@ -86,10 +89,10 @@ static int take_flag(int argc, char **argv, int *i, struct cli_args *args, struc
 
 static bool has_word(const char *words, const char *word)
 {
-    size_t len = strlen(word);
+    size_t len = strcspn(word, "|");
     for (const char *at = words; at; at = strchr(at, '|')) {
         at += *at == '|';
-        if (strncmp(at, word, len) == 0 && (!at[len] || at[len] == '|'))
+        if (!word[len] && strncmp(at, word, len) == 0 && (!at[len] || at[len] == '|'))
             return true;
     }
     return false;
@@ -115,9 +118,10 @@ static int check_words(const struct cli_command *commands, struct cli_args *args
         return err_set(err, ERR_CONFIG, "'%s' is one word too many: see posta help", extra);
     if (!args->subcommand != !command->subcommands ||
         (args->subcommand && !has_word(command->subcommands, args->subcommand)))
-        return err_set(err, ERR_CONFIG, "posta %s%s%s: expected posta %s %s", args->command,
+        return err_set(err, ERR_CONFIG, "posta %s%s%s: expected posta %s%s%s", args->command,
                        args->subcommand ? " " : "", args->subcommand ? args->subcommand : "",
-                       args->command, command->subcommands ? command->subcommands : "");
+                       args->command, command->subcommands ? " " : "",
+                       command->subcommands ? command->subcommands : "");
     return 0;
 }
 

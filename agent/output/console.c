@@ -17,6 +17,7 @@ struct console {
     bool enabled;
     struct output_env env;
     struct buf line;
+    struct loop_timer retry;
 };
 
 static const struct option console_options[] = {
@@ -41,11 +42,18 @@ static const struct option console_options[] = {
     {0},
 };
 
+static void give_room(void *arg)
+{
+    struct console *con = arg;
+    con->env.room(con->env.arg);
+}
+
 static int console_open(void *self, const struct output_env *env, struct err *err)
 {
     struct console *con = self;
     (void)err;
     con->env = *env;
+    con->retry = (struct loop_timer) {.fire = give_room, .arg = con};
     return 0;
 }
 
@@ -74,6 +82,7 @@ static int console_send(void *self, const struct out_event *ev, uint64_t token, 
         err_sys(err, "write to standard output");
         log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "console", "%s; events wait in the spool",
                     err->text);
+        loop_set_timer(con->env.loop, &con->retry, NS_PER_S);
         err->kind = ERR_AGAIN;
         return -1;
     }
@@ -91,6 +100,8 @@ static int console_test(void *self, const struct output_env *env, FILE *to, stru
 static void console_close(void *self)
 {
     struct console *con = self;
+    if (con->env.loop)
+        loop_cancel_timer(con->env.loop, &con->retry);
     buf_free(&con->line);
 }
 

@@ -9,7 +9,7 @@ static const char *fill_in(const char *at, const struct output_env *env, unsigne
 {
     const char *close = strstr(at, "]");
     const char *end = close ? strchr(close, '}') : NULL;
-    if (strncmp(at, "%{[", 3) != 0 || !end)
+    if (strncmp(at, "%{[", 3) != 0 || !end || (close[1] != '}' && close[1] != ':'))
         return err_set(err, ERR_CONFIG, "'%s': expected %%{[field]} or %%{[field]:default}", at),
                NULL;
     char *field = strndup(at + 3, (size_t)(close - at - 3));
@@ -30,7 +30,7 @@ static const char *fill_in(const char *at, const struct output_env *env, unsigne
 static int check_name(const char *name, struct err *err)
 {
     size_t len = strlen(name);
-    if (len == 0 || len > 249 ||
+    if (len == 0 || len > 249 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0 ||
         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-") != len)
         return err_set(err, ERR_CONFIG,
                        "'%s' is no topic name: letters, digits, '.', '_' and '-', at most 249",

@@ -42,28 +42,28 @@ static int write_record(int fd, struct segment *seg, struct record *rec, const v
 
 static int write_checkpoint(struct spool *spool, int fd, struct segment *seg, struct err *err)
 {
-    buf_clear(&spool->scratch);
-    registry_pack(&spool->sources, &spool->scratch);
+    struct buf table = BUF_INIT; /* not scratch: append may hold a payload in it */
+    registry_pack(&spool->sources, &table);
     struct record rec = {
         .type = REC_CHECKPOINT,
         .seq = seg->base_seq,
-        .payload_len = (uint32_t)spool->scratch.len,
-        .payload_crc = crc32c(0, spool->scratch.data, spool->scratch.len),
+        .payload_len = (uint32_t)table.len,
+        .payload_crc = crc32c(0, table.data, table.len),
         .time_ns = clock_wall_ns(),
     };
-    return write_record(fd, seg, &rec, spool->scratch.data, err);
+    int rc = write_record(fd, seg, &rec, table.data, err);
+    buf_free(&table);
+    return rc;
 }
 
-static int fill_new_segment(struct spool *spool, int fd, struct segment *seg, struct err *err)
+static int write_head(struct spool *spool, int fd, struct segment *seg, struct err *err)
 {
     uint8_t head[SEGMENT_HEADER_BYTES];
     segment_pack_header(seg, head);
     if (fs_pwrite(fd, head, sizeof head, 0, err))
         return -1;
     seg->size = sizeof head;
-    if (write_checkpoint(spool, fd, seg, err) || fs_sync(fd, err))
-        return -1;
-    return fs_sync_dir(spool->dir, err);
+    return write_checkpoint(spool, fd, seg, err);
 }
 
 static uint32_t random_salt(void)
@@ -85,17 +85,42 @@ static struct segment *new_segment(const struct spool *spool)
     return seg;
 }
 
-/* Make and fill the file. Returns its descriptor, or -1 with no file left behind. */
-static int make_segment_file(struct spool *spool, struct segment *seg, struct err *err)
+/* The records of the last segment that were never synced. */
+static int copy_unsynced(struct spool *spool, struct segment *old, int fd, struct segment *fresh,
+                         struct err *err)
 {
-    char *path = segment_path(spool->dir, seg);
-    int fd = fs_open(path, O_RDWR | O_CREAT | O_TRUNC, 0600, err);
-    if (fd >= 0 && fill_new_segment(spool, fd, seg, err)) {
+    struct scan scan = SCAN_INIT;
+    struct record rec;
+    const uint8_t *payload;
+    if (scan_open(&scan, spool->dir, old, &spool->stats, err))
+        return -1;
+    scan.at = spool->synced_size;
+    int rc;
+    while ((rc = scan_next(&scan, &rec, &payload, err)) > 0)
+        if ((rc = write_record(fd, fresh, &rec, payload, err)) < 0)
+            break;
+    scan_close(&scan);
+    return rc < 0 ? -1 : 0;
+}
+
+/* Make the file whole under another name, then give it its own: a checkpoint is never there without the records it counts.
+ * Returns its descriptor, or -1 with no file left behind. */
+static int make_segment_file(struct spool *spool, struct segment *seg, bool with_unsynced,
+                             struct err *err)
+{
+    char *path = segment_path(spool->dir, seg), *temp = mem_printf("%s.new", path);
+    int fd = fs_open(temp, O_RDWR | O_CREAT | O_TRUNC, 0600, err);
+    if (fd >= 0 &&
+        (write_head(spool, fd, seg, err) ||
+         (with_unsynced && copy_unsynced(spool, spool->last, fd, seg, err)) || fs_sync(fd, err) ||
+         fs_rename(temp, path, err) || fs_sync_dir(spool->dir, err))) {
         err_wrap(err, "begin segment %s", path);
         (void)fs_close(fd); /* of no use */
-        unlink(path);       /* what cannot be removed is sorted out at the next start */
+        unlink(temp);       /* what cannot be removed is sorted out at the next start */
+        unlink(path);
         fd = -1;
     }
+    free(temp);
     free(path);
     return fd;
 }
@@ -117,7 +142,7 @@ static void attach_segment(struct spool *spool, struct segment *seg, int fd)
 int store_begin_segment(struct spool *spool, struct err *err)
 {
     struct segment *seg = new_segment(spool);
-    int fd = make_segment_file(spool, seg, err);
+    int fd = make_segment_file(spool, seg, false /* nothing to copy */, err);
     if (fd < 0) {
         free(seg);
         return -1;
@@ -128,42 +153,12 @@ int store_begin_segment(struct spool *spool, struct err *err)
 
 /* ---- a failed sync ---- */
 
-static int copy_unsynced(struct spool *spool, struct segment *old, int fd, struct segment *fresh,
-                         struct err *err)
-{
-    struct scan scan = SCAN_INIT;
-    struct record rec;
-    const uint8_t *payload;
-    if (scan_open(&scan, spool->dir, old, &spool->stats, err))
-        return -1;
-    scan.at = spool->synced_size;
-    int rc;
-    while ((rc = scan_next(&scan, &rec, &payload, err)) > 0)
-        if ((rc = write_record(fd, fresh, &rec, payload, err)) < 0)
-            break;
-    scan_close(&scan);
-    return rc < 0 ? -1 : fs_sync(fd, err);
-}
-
-static int make_replacement(struct spool *spool, struct segment *fresh, struct err *err)
-{
-    fresh->base_seq = spool->synced_seq;
-    int fd = make_segment_file(spool, fresh, err);
-    if (fd >= 0 && copy_unsynced(spool, spool->last, fd, fresh, err)) {
-        char *path = segment_path(spool->dir, fresh);
-        (void)fs_close(fd); /* of no use */
-        unlink(path);       /* what cannot be removed is sorted out at the next start */
-        free(path);
-        fd = -1;
-    }
-    return fd;
-}
-
 /* Give up the last segment at its synced size; what was behind goes into a new one. */
 static int replace_segment(struct spool *spool, struct err *err)
 {
     struct segment *old = spool->last, *fresh = new_segment(spool);
-    int fd = make_replacement(spool, fresh, err);
+    fresh->base_seq = spool->synced_seq;
+    int fd = make_segment_file(spool, fresh, true /* and what was not synced */, err);
     if (fd < 0) {
         free(fresh);
         return -1;

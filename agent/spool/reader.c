@@ -18,11 +18,19 @@ void reader_close(struct reader *reader)
     reader->seg = NULL;
 }
 
+/* On -1 the reader is where it was. One that is no segment any more is left out. */
 static int enter_segment(struct spool *spool, struct segment *seg, struct err *err)
 {
     struct reader *reader = &spool->reader;
+    if (scan_open(&reader->scan, spool->dir, seg, &spool->stats, err)) {
+        if (err->kind != ERR_CORRUPT && err->kind != ERR_GONE)
+            return -1;
+        log_error("spool", "%s; what follows is delivered", err->text);
+        spool->stats.damaged_regions++;
+        scan_close(&reader->scan);
+    }
     reader->seg = seg;
-    return scan_open(&reader->scan, spool->dir, seg, &spool->stats, err);
+    return 0;
 }
 
 /* The newest segment that begins at or before this record. */
@@ -94,6 +102,8 @@ static int take_record(struct spool *spool, const struct record *rec, const uint
     note_source(spool, rec, payload);
     if (rec->type == REC_CHECKPOINT || rec->seq < reader->next_seq)
         return 0;
+    if (reader->seg->next && rec->seq >= reader->seg->next->base_seq)
+        return 0; /* could not be synced here and was written again there */
     spool->stats.missing_records += rec->seq - reader->next_seq;
     reader->next_seq = rec->seq + 1;
     return rec->type == REC_DATA || rec->type == REC_END;
@@ -105,18 +115,14 @@ static int next_segment(struct spool *spool, struct err *err)
     struct segment *next = spool->reader.seg->next;
     if (!next)
         return 0;
-    if (enter_segment(spool, next, err) == 0)
-        return 1;
-    if (err->kind != ERR_CORRUPT && err->kind != ERR_GONE)
-        return -1;
-    log_error("spool", "%s; what follows is delivered", err->text);
-    spool->stats.damaged_regions++;
-    return 1;
+    return enter_segment(spool, next, err) ? -1 : 1;
 }
 
 int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
 {
     struct reader *reader = &spool->reader;
+    if (!reader->seg && reader_open(spool, spool->cursor.pos, err))
+        return -1;
     for (;;) {
         struct record rec;
         const uint8_t *payload = NULL;

@@ -55,10 +55,14 @@ void registry_drop(struct registry *reg, struct source *src)
     source_free(src);
 }
 
+/* Newest first, so that registry_by_id finds the newest of a file that was truncated. */
 static void link_source(struct registry *reg, struct source *src)
 {
-    src->next = reg->first;
-    reg->first = src;
+    struct source **at = &reg->first;
+    while (*at && (*at)->no > src->no)
+        at = &(*at)->next;
+    src->next = *at;
+    *at = src;
     if (src->no >= reg->next_no)
         reg->next_no = src->no + 1;
 }
@@ -99,6 +103,10 @@ void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chun
     if (from != src->offset || len != to - from)
         src->anchor_len = 0;
     keep_anchor(src, bytes, len);
+    if (chunk_flags & CHUNK_RESUMED) { /* what was left out ends with this */
+        src->anchor[0] = '\n';
+        src->anchor_len = 1;
+    }
     src->offset = to;
     bool is_open_line = (chunk_flags & CHUNK_CUT) ||
                         ((chunk_flags & CHUNK_SKIPPED) && !(chunk_flags & CHUNK_RESUMED));

@@ -164,13 +164,15 @@ static bool take_in(struct tail *tail, struct dir *dir, const char *name, const 
         return false;
     if (fstat(fd, &st) < 0)
         return err_sys(err, "stat"), false;
+    if (!S_ISREG(st.st_mode))
+        return err_set(err, ERR_GONE, "not a log"), false;
     struct file *open_one = file_by_id(tail, &id);
     if (open_one)
         return file_note_name(tail, open_one, dir, name), false;
     struct source *src = source_by_id(tail, &id);
     if (src) {
         src->scan_no = dir->scan_no;
-        if ((src->flags & SOURCE_ENDED) && (uint64_t)st.st_size <= src->offset)
+        if ((src->flags & SOURCE_ENDED) && (uint64_t)st.st_size == src->offset)
             return false;
     } else {
         src = begin_source(tail, dir, name, claim, &id, &st);

@@ -13,13 +13,23 @@
 #include <dirent.h>
 #include <errno.h>
 #include <glob.h>
+#include <stdlib.h>
 
 /* A source whose inode is still listed under any name is not forgotten. */
-static void mark_sources(struct tail *tail, const struct dir *dir, uint64_t ino)
+static void mark_sources(struct tail *tail, const struct dir *dir, const struct dirent *entry)
 {
-    for (struct source *src = tail->sink.sources(tail->sink.arg); src; src = src->next)
-        if (src->id.ino == ino)
+    int64_t born_ns = -2;
+    for (struct source *src = tail->sink.sources(tail->sink.arg); src; src = src->next) {
+        if (src->id.ino != entry->d_ino)
+            continue;
+        if (born_ns == -2) {
+            char *path = mem_printf("%s/%s", dir->path, entry->d_name);
+            born_ns = birth_of(path);
+            free(path);
+        }
+        if (born_ns <= 0 || !src->id.btime_ns || born_ns == src->id.btime_ns)
             src->scan_no = dir->scan_no;
+    }
 }
 
 static bool is_as_known(struct tail *tail, struct dir *dir, const struct dirent *entry)
@@ -83,8 +93,9 @@ void discover_dir(struct tail *tail, struct dir *dir)
     dir->scan_no++;
     errno = 0;
     for (struct dirent *entry; (entry = readdir(stream));) {
-        mark_sources(tail, dir, entry->d_ino);
-        if (entry->d_name[0] != '.' && !is_as_known(tail, dir, entry))
+        mark_sources(tail, dir, entry);
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            !is_as_known(tail, dir, entry))
             discover_name(tail, dir, entry->d_name);
         errno = 0;
     }
@@ -132,7 +143,8 @@ void discover_dirs(struct tail *tail)
                     add_dir(tail, found.gl_pathv[i]);
             else if (!strpbrk(pat->dir, "*?["))
                 log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "tail",
-                            "folder %s is not there (yet); looked for at each check_interval", pat->dir);
+                            "folder %s is not there (yet); looked for at each check_interval",
+                            pat->dir);
             globfree(&found);
         }
 }

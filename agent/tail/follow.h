@@ -28,6 +28,7 @@ struct file {
     char *name;      /* in dir, now; NULL = it has no name here any more */
     int fd;
     bool is_rotated; /* got another name or none: its end is looked for */
+    bool has_failed;
     bool is_ready;   /* there may be bytes to read */
     bool was_closed; /* a writer closed it since the last look for the end */
     int64_t last_data_ns;

@@ -41,7 +41,8 @@ void scan_marked_dirs(struct tail *tail)
 static bool must_wait(const struct tail *tail, const struct file *file)
 {
     for (const struct file *older = tail->files; older != file; older = older->next)
-        if (older->is_ready && strcmp(older->src->path, file->src->path) == 0)
+        if ((older->is_ready || older->has_failed) &&
+            strcmp(older->src->path, file->src->path) == 0)
             return true;
     return false;
 }
@@ -50,8 +51,9 @@ static void read_one(struct tail *tail, struct file *file)
 {
     tail->has_new_data = false;
     enum read_result got = file_read(tail, file, PASS_BUDGET_BYTES);
-    if (got == READ_AT_END)
+    if (got == READ_AT_END || got == READ_FAILED)
         file->is_ready = false;
+    file->has_failed = got == READ_FAILED;
     if (tail->has_new_data && file->dir && count_files(tail, file->dir) <= HOT_FILES_MAX)
         file->dir->has_grown = true;
 }
@@ -60,8 +62,9 @@ bool read_marked_files(struct tail *tail)
 {
     bool is_done = true;
     for (struct file *file = tail->files; file && !tail->is_blocked; file = file->next) {
-        if (file->is_ready && !must_wait(tail, file))
-            read_one(tail, file);
+        if (!file->is_ready || must_wait(tail, file))
+            continue;
+        read_one(tail, file);
         is_done &= !file->is_ready;
     }
     return is_done;
@@ -106,6 +109,9 @@ void tail_pass(void *arg)
     bool is_done = read_marked_files(tail);
     int64_t wait = look_for_ends(tail);
     wait = sooner(wait, rotate_where_due(tail));
+    for (struct file *file = tail->files; file; file = file->next)
+        if (file->has_failed)
+            wait = sooner(wait, NS_PER_S);
     if (tail->is_blocked)
         return; /* tail_resume */
     if (settle_dirs(tail))
@@ -120,7 +126,7 @@ void tail_tick(void *arg)
 {
     struct tail *tail = arg;
     for (struct file *file = tail->files; file; file = file->next)
-        if (file->is_rotated || (file->dir && file->dir->is_hot))
+        if (file->is_rotated || file->has_failed || (file->dir && file->dir->is_hot))
             file->is_ready = true;
     loop_defer(tail->loop, &tail->work);
 }

@@ -37,6 +37,8 @@ static void tidy(char *path)
 
 static int add_pattern(const char *path, struct pattern ***end, struct err *err)
 {
+    if (!*path)
+        path = "/";
     const char *slash = strrchr(path, '/');
     if (!slash[1])
         return err_set(err, ERR_CONFIG,
@@ -51,10 +53,18 @@ static int add_pattern(const char *path, struct pattern ***end, struct err *err)
     return 0;
 }
 
+static int expand_levels(const char *path, struct pattern ***end, struct err *err);
 /* Put 0..8 levels of "*" in the place of the first "**". */
 static int expand_levels(const char *path, struct pattern ***end, struct err *err)
 {
     const char *stars = strstr(path, "/**/");
+    size_t len = strlen(path);
+    if (!stars && len >= 3 && strcmp(path + len - 3, "/**") == 0) {
+        char *longer = mem_printf("%s/*", path);
+        int rc = expand_levels(longer, end, err);
+        free(longer);
+        return rc;
+    }
     if (!stars)
         return add_pattern(path, end, err);
     struct buf levels = BUF_INIT;
