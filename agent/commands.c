@@ -83,7 +83,7 @@ static int export_reference(bool as_manual)
         if (as_manual)
             options_manual(stdout, section->name, section->rows);
         else
-            options_reference(stdout, section->name, section->rows);
+            options_reference(stdout, section->name, section->rows), putchar('\n');
     }
     return EXIT_TOLD;
 }

@@ -195,7 +195,9 @@ static void told_to_stop(void *arg, int signo)
 static void told_to_reload(void *arg, int signo)
 {
     (void)arg, (void)signo;
-    log_warn("pipeline", "SIGHUP: posta does not reload its configuration; restart it, nothing is lost by that");
+    log_warn(
+        "pipeline",
+        "SIGHUP: posta does not reload its configuration; restart it, nothing is lost by that");
 }
 
 /* ---- reports ---- */

@@ -7,7 +7,7 @@
 # check: test, and the linters. bench: test, and the programs posta is compared with.
 set -euo pipefail
 
-BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev zlib1g-dev"
+BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev"
 DEMO="nginx-light wrk procps"
 TEST="libcmocka-dev nginx-light wrk openssl procps strace util-linux"
 CHECK="clang clang-format cppcheck shellcheck mandoc"

@@ -172,9 +172,15 @@ int fs_make_dirs(const char *path, mode_t mode, struct err *err)
         part[i] = path[i];
         if (i > 0 && (path[i] == '/' || !path[i])) {
             part[i] = '\0';
-            if (mkdir(part, mode) < 0 && errno != EEXIST &&
-                (errno != EROFS || access(part, F_OK) < 0))
-                return err_sys(err, "make folder %s", part);
+            struct stat st;
+            if (mkdir(part, mode) < 0 && errno != EEXIST) {
+                int failed = errno;
+                if (stat(part, &st) == 0 && S_ISDIR(st.st_mode)) /* there, on a read-only disk */
+                    failed = 0;
+                errno = failed;
+                if (failed)
+                    return err_sys(err, "make folder %s", part);
+            }
             part[i] = path[i];
         }
         if (!path[i])

@@ -159,7 +159,7 @@ void cli_help(FILE *to, const struct cli_command *commands)
         char both[64];
         snprintf(both, sizeof both, "%s%s%s", commands->name, commands->subcommands ? " " : "",
                  commands->subcommands ? commands->subcommands : "");
-        fprintf(to, "  %-22s %s\n", both, commands->doc);
+        fprintf(to, "  %-32s %s\n", both, commands->doc);
     }
     fprintf(to, "\noptions:\n");
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -167,7 +167,7 @@ void cli_help(FILE *to, const struct cli_command *commands)
         snprintf(both, sizeof both, "%s%s%s%s", flags[i].name[1] ? "--" : "-", flags[i].name,
                  flags[i].value ? " " : "", flags[i].value ? flags[i].value : "");
         if (flags[i].doc)
-            fprintf(to, "  %-22s %s\n", both, flags[i].doc);
+            fprintf(to, "  %-32s %s\n", both, flags[i].doc);
     }
     fprintf(to, "\nSee posta(8), and posta export reference for every option with its default.\n");
 }

@@ -29,7 +29,27 @@ static void note_up(struct kafka *kafka)
         log_info("kafka", "delivering to topic %s%s", kafka->topic_names[0],
                  kafka->env.n_routes > 1 ? " and others" : "");
     kafka->is_up = true;
-    kafka->hold_wait_ns = 0;
+    kafka->n_back_offs = 0;
+}
+
+/* The first wait is first_ns, then from backoff.init to backoff.max, doubling, until something is delivered. */
+static void back_off(struct kafka *kafka, int64_t first_ns)
+{
+    unsigned doublings = kafka->n_back_offs > 1 ? kafka->n_back_offs - 1 : 0;
+    int64_t wait = kafka->set.backoff_init_ns << (doublings < 16 ? doublings : 16);
+    if (kafka->n_back_offs++ == 0)
+        wait = first_ns;
+    if (wait > kafka->set.backoff_max_ns)
+        wait = kafka->set.backoff_max_ns;
+    kafka->hold_until_ns = loop_now(kafka->env.loop) + wait;
+    kafka->is_up = false;
+}
+
+static void must_replace(struct kafka *kafka)
+{
+    if (!kafka->must_replace)
+        back_off(kafka, 0);
+    kafka->must_replace = true;
 }
 
 static void hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic)
@@ -37,11 +57,8 @@ static void hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topi
     static struct log_limit limit;
     if (kafka->is_held)
         return;
-    int64_t wait = kafka->hold_wait_ns ? 2 * kafka->hold_wait_ns : kafka->set.backoff_init_ns;
-    kafka->hold_wait_ns = wait > kafka->set.backoff_max_ns ? kafka->set.backoff_max_ns : wait;
-    kafka->hold_until_ns = loop_now(kafka->env.loop) + kafka->hold_wait_ns;
+    back_off(kafka, kafka->set.backoff_init_ns);
     kafka->is_held = true;
-    kafka->is_up = false;
     log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "kafka",
                 "topic %s: %s: %s; events wait in the spool, tried again", topic,
                 rd_kafka_err2str(code), kafka_advice(code, NULL));
@@ -94,11 +111,11 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
     const char *text = rd_kafka_event_error_string(event);
     kafka->stats.connection_errors++;
     if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) {
-        kafka->must_replace = true;
-        log_warn("kafka",
-                 "librdkafka gave up: %s; a new connection is made, what has no acknowledgement is "
-                 "sent again",
-                 text);
+        must_replace(kafka);
+        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka",
+                    "librdkafka gave up: %s (%s); a new connection is made, what has no "
+                    "acknowledgement is sent again",
+                    text, kafka_advice(code, text));
         return;
     }
     kafka->is_up = false;
@@ -175,6 +192,8 @@ static int start_producer(struct kafka *kafka, struct err *err)
     kafka->producer->io.ready = serve;
     kafka->producer->io.arg = kafka;
     kafka->last_progress_ns = loop_now(kafka->env.loop);
+    loop_defer(kafka->env.loop,
+               &kafka->more); /* what came before the bell was hung up rings it not */
     return 0;
 }
 
@@ -210,12 +229,12 @@ static void supervise(void *arg)
                  "connection is made",
                  (long long)(kafka->set.stall_ns / NS_PER_S),
                  (unsigned long long)kafka->stats.in_flight);
-        kafka->must_replace = true;
+        must_replace(kafka);
     }
-    if (kafka->must_replace) {
+    bool is_time = loop_now(kafka->env.loop) >= kafka->hold_until_ns;
+    if (kafka->must_replace && is_time) {
         replace_producer(kafka);
-    } else if (kafka->is_held && kafka->stats.in_flight == 0 &&
-               loop_now(kafka->env.loop) >= kafka->hold_until_ns) {
+    } else if (kafka->is_held && kafka->stats.in_flight == 0 && is_time) {
         kafka->is_held = false;
         kafka->env.again(kafka->env.arg);
     }
@@ -262,7 +281,7 @@ static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t t
         return 0;
     }
     if (code == RD_KAFKA_RESP_ERR__FATAL)
-        kafka->must_replace = true;
+        must_replace(kafka);
     else if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         hold(kafka, code, kafka->topic_names[ev->route]);
     loop_set_timer(kafka->env.loop, &kafka->supervise, kafka->must_replace ? 0 : SUPERVISE_NS);

@@ -57,8 +57,9 @@ struct kafka {
     bool is_busy; /* the sender was told to wait */
     bool
         is_held; /* nothing is sent until everything in flight has its report and the hold is over */
-    bool must_replace; /* the producer is of no use any more */
-    int64_t hold_until_ns, hold_wait_ns;
+    bool must_replace;     /* the producer is of no use any more */
+    int64_t hold_until_ns; /* for is_held and must_replace */
+    unsigned n_back_offs;  /* in a row, without a delivery between */
     int64_t last_progress_ns;
     bool is_up; /* the last report was a success: for saying changes only */
     struct kafka_stats stats;

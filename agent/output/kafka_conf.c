@@ -243,6 +243,7 @@ static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
         {"allow.auto.create.topics", "false"}, /* a typing error must not make a topic */
         {"socket.nagle.disable", "true"},      /* or TLS records wait for each other */
         {"socket.keepalive.enable", "true"}, /* notice a peer that is gone behind a load balancer */
+        {"topic.metadata.propagation.max.ms", "5000"}, /* an unknown topic is said soon */
         {"reconnect.backoff.ms", "100"},
         {"reconnect.backoff.max.ms", "3000"}, /* a broker that is back is used soon */
         {"retry.backoff.ms", "100"},

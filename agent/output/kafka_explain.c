@@ -40,6 +40,8 @@ static const struct advice rows[] = {
     {RD_KAFKA_RESP_ERR__SSL, NULL, "TLS with the broker fails: check certificates and ports"},
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL,
      "posta's principal has no right to write to the topic: give it WRITE and DESCRIBE"},
+    {0, "Cluster authorization failed",
+     "posta's principal needs WRITE on a topic, or IDEMPOTENT_WRITE on the cluster"},
     {RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, NULL,
      "posta's principal needs IDEMPOTENT_WRITE on the cluster (before Kafka 2.8)"},
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, NULL,

@@ -143,11 +143,14 @@ int store_begin_segment(struct spool *spool, struct err *err)
 {
     struct segment *seg = new_segment(spool);
     int fd = make_segment_file(spool, seg, false /* nothing to copy */, err);
+    if (fd < 0 && err->kind == ERR_FULL && reserve_give(spool))
+        fd = make_segment_file(spool, seg, false /* nothing to copy */, err);
     if (fd < 0) {
         free(seg);
         return -1;
     }
     attach_segment(spool, seg, fd);
+    reserve_make(spool);
     return 0;
 }
 
@@ -216,15 +219,40 @@ static int make_room(struct spool *spool, uint64_t size, struct err *err)
     return 0;
 }
 
+/* The disk is full, and of what fills it everything is delivered: begin anew, and let the old segment go. */
+static int renew(struct spool *spool, struct err *err)
+{
+    if (!spool_is_drained(spool) || spool->last->base_seq == spool->next_seq)
+        return -1;
+    struct err why;
+    if (roll(spool, &why) || reader_open(spool, spool->cursor.pos, &why)) {
+        *err = why;
+        return -1;
+    }
+    store_drop_delivered(spool);
+    reserve_make(spool);
+    return 0;
+}
+
+static int write_last(struct spool *spool, struct record *rec, const void *payload, struct err *err)
+{
+    if (write_record(spool->fd, spool->last, rec, payload, err))
+        return err_wrap(err, "spool %s: segment %016llx", spool->dir,
+                        (unsigned long long)spool->last->no);
+    return 0;
+}
+
 static int append(struct spool *spool, struct record *rec, const void *payload, struct err *err)
 {
     if (make_room(spool, record_size(rec), err))
         return -1;
     rec->seq = spool->next_seq;
     rec->payload_crc = crc32c(0, payload, rec->payload_len);
-    if (write_record(spool->fd, spool->last, rec, payload, err))
-        return err_wrap(err, "spool %s: segment %016llx", spool->dir,
-                        (unsigned long long)spool->last->no);
+    int rc = write_last(spool, rec, payload, err);
+    if (rc && err->kind == ERR_FULL && renew(spool, err) == 0)
+        rc = write_last(spool, rec, payload, err);
+    if (rc)
+        return -1;
     spool->next_seq++;
     spool->stats.records_in++;
     spool->stats.disk_bytes += record_size(rec);

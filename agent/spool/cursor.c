@@ -40,10 +40,35 @@ static void pack_slot(const struct cursor *cur, const uint8_t *uuid,
     put_u32(slot + 60, crc32c(0, slot, 60));
 }
 
+static bool is_whole(const uint8_t *slot)
+{
+    return memcmp(slot, magic, sizeof magic) == 0 && get_u32(slot + 60) == crc32c(0, slot, 60);
+}
+
 static bool is_valid(const uint8_t *slot, const uint8_t *uuid)
 {
-    return memcmp(slot, magic, sizeof magic) == 0 && memcmp(slot + 8, uuid, UUID_BYTES) == 0 &&
-           get_u32(slot + 60) == crc32c(0, slot, 60);
+    return is_whole(slot) && memcmp(slot + 8, uuid, UUID_BYTES) == 0;
+}
+
+bool cursor_uuid(const char *dir, uint8_t uuid[static UUID_BYTES])
+{
+    struct buf bytes = BUF_INIT;
+    struct err ignored; /* without a cursor the segments decide */
+    char *path = mem_printf("%s/cursor", dir);
+    uint64_t newest = 0;
+    bool found = false;
+    if (fs_read_file(path, 4096, &bytes, &ignored) == 0)
+        for (size_t at = 0; at + SLOT_BYTES <= bytes.len; at += SLOT_STRIDE) {
+            const uint8_t *slot = (const uint8_t *)bytes.data + at;
+            if (!is_whole(slot) || (found && get_u64(slot + 24) < newest))
+                continue;
+            found = true;
+            newest = get_u64(slot + 24);
+            memcpy(uuid, slot + 8, UUID_BYTES);
+        }
+    buf_free(&bytes);
+    free(path);
+    return found;
 }
 
 static int read_slots(struct cursor *cur, const uint8_t *uuid, bool *found, struct err *err)

@@ -23,6 +23,9 @@ struct cursor {
 int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static UUID_BYTES],
                 bool *found, struct err *err) MUST_CHECK;
 
+/* The uuid in the newest valid slot of <dir>/cursor, whatever spool it is of. False if there is none. */
+bool cursor_uuid(const char *dir, uint8_t uuid[static UUID_BYTES]);
+
 /* Write pos into the older slot; sync the file if asked. */
 int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool sync,
                 struct err *err) MUST_CHECK;

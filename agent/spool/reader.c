@@ -104,8 +104,11 @@ static int take_record(struct spool *spool, const struct record *rec, const uint
         return 0;
     if (reader->seg->next && rec->seq >= reader->seg->next->base_seq)
         return 0; /* could not be synced here and was written again there */
-    spool->stats.missing_records += rec->seq - reader->next_seq;
+    if (reader->next_seq >= reader->counted_seq) /* not when it is read again */
+        spool->stats.missing_records += rec->seq - reader->next_seq;
     reader->next_seq = rec->seq + 1;
+    if (reader->next_seq > reader->counted_seq)
+        reader->counted_seq = reader->next_seq;
     return rec->type == REC_DATA || rec->type == REC_END;
 }
 

@@ -45,6 +45,46 @@ static int check_headers(struct spool *spool, struct err *err)
             continue;
         }
         (void)fs_close(fd); /* read-only */
+        at = &(*at)->next;
+    }
+    return 0;
+}
+
+static bool has_segment_of(const struct spool *spool, const uint8_t *uuid)
+{
+    for (const struct segment *seg = spool->first; seg; seg = seg->next)
+        if (memcmp(seg->uuid, uuid, UUID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* The cursor says which spool this is; without one, the oldest segment. */
+static void choose_uuid(struct spool *spool)
+{
+    if (cursor_uuid(spool->dir, spool->uuid) && has_segment_of(spool, spool->uuid))
+        return;
+    if (spool->first) {
+        memcpy(spool->uuid, spool->first->uuid, UUID_BYTES);
+        return;
+    }
+    ssize_t n = getrandom(spool->uuid, UUID_BYTES, 0);
+    (void)n; /* 16 bytes always come whole (getrandom(2)) */
+}
+
+/* What is not of this spool goes to bad/; the rest is counted. */
+static int keep_own(struct spool *spool, struct err *err)
+{
+    for (struct segment **at = &spool->first; *at;) {
+        if (memcmp((*at)->uuid, spool->uuid, UUID_BYTES) != 0) {
+            char *path = segment_path(spool->dir, *at),
+                 *why = mem_printf("%s is of another spool", path);
+            int rc = quarantine(spool, at, why, err);
+            free(path);
+            free(why);
+            if (rc)
+                return -1;
+            continue;
+        }
         spool->last = *at;
         spool->stats.segments++;
         spool->stats.disk_bytes += (*at)->size;
@@ -186,16 +226,6 @@ static int close_open_segments(struct spool *spool, struct err *err)
 
 /* ---- all together ---- */
 
-static void choose_uuid(struct spool *spool)
-{
-    if (spool->last) {
-        memcpy(spool->uuid, spool->last->uuid, UUID_BYTES);
-        return;
-    }
-    ssize_t n = getrandom(spool->uuid, UUID_BYTES, 0);
-    (void)n; /* 16 bytes always come whole (getrandom(2)) */
-}
-
 static int recover_cursor(struct spool *spool, struct err *err)
 {
     bool found;
@@ -219,7 +249,7 @@ int store_recover(struct spool *spool, struct err *err)
     if (segment_list(spool->dir, &spool->first, err) || check_headers(spool, err))
         return -1;
     choose_uuid(spool);
-    if (recover_sources(spool, err) || recover_cursor(spool, err) ||
+    if (keep_own(spool, err) || recover_sources(spool, err) || recover_cursor(spool, err) ||
         close_open_segments(spool, err))
         return -1;
     spool->synced_seq = spool->next_seq;

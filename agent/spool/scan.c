@@ -68,8 +68,9 @@ static bool has_header(struct scan *scan, uint64_t at, struct record *rec, struc
 
 static void count_damage(struct scan *scan, uint64_t from, uint64_t to, const char *what)
 {
-    if (!scan->stats)
+    if (!scan->stats || to <= scan->seg->counted_to)
         return;
+    scan->seg->counted_to = to;
     scan->stats->damaged_regions++;
     scan->stats->damaged_bytes += to - from;
     log_error("spool",

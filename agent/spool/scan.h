@@ -10,9 +10,9 @@
 
 struct scan {
     int fd;
-    const struct segment *seg; /* borrowed; its size may grow while it is written */
-    uint64_t at;               /* where the next record begins */
-    struct buf window;         /* bytes of the file from window_at */
+    struct segment *seg; /* borrowed; its size may grow while it is written */
+    uint64_t at;         /* where the next record begins */
+    struct buf window;   /* bytes of the file from window_at */
     uint64_t window_at;
     uint64_t torn_at;          /* set when the end was reached: where the last whole record ends */
     struct spool_stats *stats; /* damage is counted here; NULL = not counted */

@@ -29,6 +29,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char magic[8] = {'p', 'o', 's', 't', 'a', 's', 'p', 'l'};
 
@@ -122,7 +123,7 @@ int segment_list(const char *dir, struct segment **first, struct err *err)
     errno = 0;
     for (struct dirent *entry; (entry = readdir(stream));) {
         struct segment seg = {0};
-        if (parse_name(entry->d_name, &seg))
+        if (entry->d_type != DT_DIR && parse_name(entry->d_name, &seg))
             insert_in_order(first, memcpy(mem_alloc(sizeof seg), &seg, sizeof seg));
     }
     int failed = errno;
@@ -159,6 +160,10 @@ int segment_quarantine(const char *dir, const struct segment *seg, struct err *e
 {
     char *bad = mem_printf("%s/bad", dir), *from = segment_path(dir, seg);
     char *to = mem_printf("%s%s", bad, strrchr(from, '/'));
+    for (int n = 1; access(to, F_OK) == 0; n++) { /* one of this name is there from before */
+        free(to);
+        to = mem_printf("%s%s.%d", bad, strrchr(from, '/'), n);
+    }
     int rc = fs_make_dirs(bad, 0700, err);
     if (rc == 0)
         rc = fs_rename(from, to, err);

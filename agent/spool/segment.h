@@ -14,7 +14,8 @@ struct segment {
     uint64_t base_seq; /* seq of its first record that takes one */
     uint64_t size;     /* bytes that count: what is behind is not ours */
     uint32_t salt;
-    bool is_open; /* named .open: may end in a torn record */
+    uint64_t counted_to; /* damage before it was counted */
+    bool is_open;        /* named .open: may end in a torn record */
     uint8_t uuid[UUID_BYTES];
     struct segment *next; /* newer */
 };

@@ -22,6 +22,7 @@ const struct stat_row spool_stat_rows[] = {
     ROW(bytes_in, "bytes", "log bytes taken into the spool"),
     ROW(records_in, "records", "records written"),
     ROW(syncs, "calls", "times data was made durable"),
+    ROW(waiting_records, "records", "records not delivered now"),
     ROW(segments, "files", "segment files now"),
     ROW(disk_bytes, "bytes", "size of the segments now"),
     ROW(torn_bytes, "bytes", "unfinished write cut off at start"),
@@ -53,7 +54,7 @@ static bool is_delivered(const struct spool *spool, const struct segment *seg)
     return seg->next && seg->next->base_seq <= spool->cursor.pos.seq && spool->reader.seg != seg;
 }
 
-static void drop_delivered(struct spool *spool)
+void store_drop_delivered(struct spool *spool)
 {
     while (is_delivered(spool, spool->first)) {
         const struct segment *first = spool->first;
@@ -101,7 +102,7 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
         free_spool(spool);
         return err_wrap(err, "open spool");
     }
-    drop_delivered(spool);
+    store_drop_delivered(spool);
     *out = spool;
     return 0;
 }
@@ -116,8 +117,9 @@ void spool_close(struct spool *spool)
     free_spool(spool);
 }
 
-const struct spool_stats *spool_stats(const struct spool *spool)
+const struct spool_stats *spool_stats(struct spool *spool)
 {
+    spool->stats.waiting_records = spool->next_seq - spool->cursor.pos.seq;
     return &spool->stats;
 }
 
@@ -142,11 +144,11 @@ void spool_forget(struct spool *spool, struct source *src)
 
 void spool_delivered(struct spool *spool, struct spool_pos pos)
 {
-    if (!spool_pos_less(spool->cursor.pos, pos))
-        return;
-    spool->cursor.pos = pos;
-    spool->cursor.is_dirty = true;
-    drop_delivered(spool);
+    if (spool_pos_less(spool->cursor.pos, pos)) {
+        spool->cursor.pos = pos;
+        spool->cursor.is_dirty = true;
+    }
+    store_drop_delivered(spool); /* also when nothing moved: the reader may have left a segment */
 }
 
 struct spool_pos spool_cursor(const struct spool *spool)

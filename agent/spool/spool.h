@@ -24,6 +24,7 @@ struct spool_stats {
     uint64_t bytes_in;        /* payload bytes taken in */
     uint64_t records_in;      /* records written */
     uint64_t syncs;           /* times data was made durable */
+    uint64_t waiting_records; /* not delivered now */
     uint64_t segments;        /* files now */
     uint64_t disk_bytes;      /* their size now */
     uint64_t torn_bytes;      /* cut off the end at start: a write that a crash interrupted */
@@ -42,7 +43,7 @@ int spool_open(struct spool **spool, const struct spool_config *config, struct e
 /* Sync, save the cursor, unlock, free. NULL is fine. */
 void spool_close(struct spool *spool);
 
-const struct spool_stats *spool_stats(const struct spool *spool);
+const struct spool_stats *spool_stats(struct spool *spool);
 
 /* ---- registry ---- */
 

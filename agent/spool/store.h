@@ -13,6 +13,7 @@ struct reader {
     struct segment *seg; /* being read, NULL = none yet */
     struct scan scan;
     struct registry sources; /* as of the record that was read last */
+    uint64_t counted_seq;    /* records before it were counted as missing when they were */
     struct source unknown;   /* stands for a source whose record was damaged */
     uint64_t next_seq;       /* the record expected next */
 };
@@ -37,6 +38,13 @@ struct spool {
 
 /* append.c: begin a new segment behind the last one, with a checkpoint, durable. On failure nothing changed. */
 int store_begin_segment(struct spool *spool, struct err *err) MUST_CHECK;
+
+/* reserve.c: room kept back for a new segment on a full disk; give it: true if there was one. */
+void reserve_make(struct spool *spool);
+bool reserve_give(struct spool *spool);
+
+/* spool.c: unlink the segments that are delivered. */
+void store_drop_delivered(struct spool *spool);
 
 /* recover.c: find segments, registry, next_seq and cursor in the folder. */
 int store_recover(struct spool *spool, struct err *err) MUST_CHECK;

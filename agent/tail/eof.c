@@ -13,6 +13,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define PROBE_FIRST_NS (1 * NS_PER_MS)
 #define PROBE_LAST_NS  (1 * NS_PER_S)
@@ -58,12 +60,26 @@ static bool conclude(struct tail *tail, struct file *file, enum end_proof proof)
     return true;
 }
 
+static void say_unable(const struct file *file)
+{
+    struct stat st;
+    if (fstat(file->fd, &st) < 0)
+        return;
+    log_limited(NULL, 24 * 3600 * NS_PER_S, LOG_WARN, "tail",
+                "the end of files of user %d cannot be proven by posta's user %d: a closed file "
+                "counts as ended after "
+                "%d s of silence; run posta as that user, or give it CAP_LEASE",
+                (int)st.st_uid, (int)geteuid(), (int)(QUIET_NS / NS_PER_S));
+}
+
 bool file_try_end(struct tail *tail, struct file *file)
 {
     int64_t now = loop_now(tail->loop);
     if (!file->was_closed && now < file->probe_at_ns)
         return false;
     enum lease_answer answer = probe(file->fd);
+    if (answer == LEASE_UNABLE)
+        say_unable(file);
     bool is_quiet = now - file->last_data_ns >= QUIET_NS;
     if (answer == LEASE_WRITER || (answer == LEASE_UNABLE && !is_quiet))
         return ask_later(tail, file), false;

@@ -1,7 +1,7 @@
 /* rotate.c: rotation.mode managed. posta makes room, and only when the generation before is done.
  *
  * Happy path: the log reached rotation.size and no older generation of it is open: (1) rename LOG to LOG.1, replacing the
- * generation that is read, proven ended and durable; (2) send the signal to the process in the pid file; (3) the writer
+ * generation that is read, proven ended and durable, once the process in the pid file is found; (2) send it the signal; (3) the writer
  * makes a new LOG; eof.c proves the end of LOG.1. While posta reads slowly or is dead nothing is renamed: the file grows.
  * Crash between any two steps: the next start finds LOG.1 open for reading by its identity and, if LOG is missing,
  * sends the signal again.
@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #define RETRY_NS (1 * NS_PER_S)
+#define STUCK_NS (10 * NS_PER_S)
 
 /* ---- telling the writer ---- */
 
@@ -38,29 +39,40 @@ static int read_pid(const char *path, struct err *err)
     return pid > 0 ? pid : err_set(err, ERR_CONFIG, "%s holds no process number", path);
 }
 
-static int tell_writer(const struct tail_input *conf, struct err *err)
+/* A descriptor of the writer's process. */
+static int find_writer(const struct tail_input *conf, struct err *err)
 {
     int pid = read_pid(conf->rotation_pid_file, err);
     if (pid < 0)
         return err_wrap(err, "pid file");
     int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-    if (fd < 0)
-        return err_sys(err, "process %d of %s", pid, conf->rotation_pid_file);
+    return fd >= 0 ? fd : err_sys(err, "process %d of %s", pid, conf->rotation_pid_file);
+}
+
+/* Takes fd. */
+static int signal_writer(const struct tail_input *conf, int fd, struct err *err)
+{
     int rc = (int)syscall(SYS_pidfd_send_signal, fd, signals[conf->rotation_signal], NULL, 0);
     if (rc < 0)
-        err_sys(err, "signal process %d of %s", pid, conf->rotation_pid_file);
+        err_sys(err, "signal the process of %s", conf->rotation_pid_file);
     (void)fs_close(fd); /* only names a process */
     return rc;
 }
 
-static void tell_or_say(const struct tail_input *conf, const char *log_path)
+static void say_untold(const char *log_path, const struct err *err)
+{
+    log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "tail",
+                "%s: rotation: cannot tell the writer to open its log again: %s; the log grows; "
+                "tried each second",
+                log_path, err->text);
+}
+
+static void tell_again(const struct tail_input *conf, const char *log_path)
 {
     struct err err;
-    if (tell_writer(conf, &err))
-        log_limited(
-            NULL, 60 * NS_PER_S, LOG_ERROR, "tail",
-            "%s: rotation: cannot tell the writer to open its log again: %s; tried each second",
-            log_path, err.text);
+    int fd = find_writer(conf, &err);
+    if (fd < 0 || signal_writer(conf, fd, &err))
+        say_untold(log_path, &err);
 }
 
 /* ---- making room ---- */
@@ -89,20 +101,28 @@ static bool is_due(const struct tail *tail, const struct file *file)
     return !has_open_generation(tail, file);
 }
 
+/* The process is found before the rename: with a wrong pid file nothing is touched. */
 static bool rotate(struct tail *tail, struct file *file)
 {
     struct err err;
+    int writer = find_writer(file->input->conf, &err);
+    if (writer < 0) {
+        say_untold(file->src->path, &err);
+        return false;
+    }
     char *to = mem_printf("%s.1", file->src->path);
     int rc = fs_rename(file->src->path, to, &err);
     free(to);
     if (rc) {
+        (void)fs_close(writer); /* only names a process */
         log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "tail",
                     "rotation: %s; the log grows; tried again", err.text);
         return false;
     }
     tail->stats.rotations_made++;
     file_displace(tail, file);
-    tell_or_say(file->input->conf, file->src->path);
+    if (signal_writer(file->input->conf, writer, &err))
+        say_untold(file->src->path, &err);
     return true;
 }
 
@@ -112,17 +132,30 @@ static bool is_waiting_for_writer(const struct file *file)
     return is_managed(file) && file->is_rotated && birth_of(file->src->path) < 0;
 }
 
+/* Said by the one who rotates: while this lasts the old generation grows and no room is made. */
+static void say_if_stuck(const struct tail *tail, const struct file *file)
+{
+    int64_t since = loop_now(tail->loop) - file->rotated_at_ns;
+    if (is_managed(file) && file->is_rotated && since >= STUCK_NS)
+        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "tail",
+                    "%s.1: a writer still has it open more than %d s after the rotation and goes "
+                    "on writing there; "
+                    "may its processes make files in the folder, and did they get the signal?",
+                    file->src->path, (int)(STUCK_NS / NS_PER_S));
+}
+
 int64_t rotate_where_due(struct tail *tail)
 {
     int64_t again = -1, now = loop_now(tail->loop);
     for (struct file *file = tail->files; file; file = file->next) {
+        say_if_stuck(tail, file);
         if (is_due(tail, file)) {
             if (!rotate(tail, file))
                 again = RETRY_NS;
         } else if (is_waiting_for_writer(file)) {
             again = RETRY_NS;
             if (now - file->rotated_at_ns >= RETRY_NS) {
-                tell_or_say(file->input->conf, file->src->path);
+                tell_again(file->input->conf, file->src->path);
                 file->rotated_at_ns = now;
             }
         }

@@ -104,6 +104,30 @@ test_fills_while_running() {
     rm "$DIR/log/app.log"
 }
 
+# The disk under the spool stays far too small: each time all in it is delivered it is begun anew, and everything goes through.
+test_small_disk() {
+    mkdir -p "$DIR/small"
+    if ! mount -t tmpfs -o size=700k,mode=0700 posta-small "$DIR/small" 2>/dev/null; then
+        skip "a disk that stays too small" "mounting a tmpfs is not allowed here"
+        return
+    fi
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 20000 >/dev/null
+    { config_head && config_input "$DIR/log/app.log" && echo "output.file: {path: $DIR/out.d, filename: ev, rotate_every_kb: 1000000}"; } | write
+    : >"$LOG"
+    start_posta --path.data "$DIR/small/data"
+    check "a disk that stays too small: everything goes through it" until_true 40 log_has "lines_delivered=20000"
+    stop_posta
+    equals "... nothing is lost or repeated" "20000 20000" \
+        "$(grep -o 'seq=[0-9]*' "$DIR/out.d/ev" | sort -u | wc -l) $(wc -l <"$DIR/out.d/ev")"
+    head -c 1M /dev/zero >"$DIR/small/filler" 2>/dev/null
+    echo "seq=20000" >>"$DIR/log/app.log"
+    start_posta --path.data "$DIR/small/data"
+    check "... a start on a full disk works, by the reserve" until_true 20 grep -q "seq=20000" "$DIR/out.d/ev"
+    stop_posta
+    umount "$DIR/small"
+    rm -r "$DIR/log/app.log"
+}
+
 test_unreadable_log() {
     if ((EUID != 0)) || ! command -v setpriv >/dev/null; then
         skip "unreadable log file" "needs root and setpriv"
@@ -127,4 +151,5 @@ test_configuration
 test_certificates
 test_hosts
 test_data_folder
+test_small_disk
 test_unreadable_log

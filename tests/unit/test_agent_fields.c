@@ -114,7 +114,6 @@ static void numbers_and_truths_keep_their_kind(void **state)
                 "\"m\":\"1.2.3\",\"n\":\"-\",\"o\":0}");
 }
 
-/* shows: is_number asks strtod, which takes "1.e5" for a number; JSON does not, and no event of the input can be read */
 static void what_only_c_takes_for_a_number_is_a_text(void **state)
 {
     struct rig *rig = *state;
@@ -129,8 +128,6 @@ static void null_fields_are_left_out(void **state)
     assert_json(rig, "\"fields\":{\"b\":\"c\"}");
 }
 
-/* shows: put_fields writes its comma before it knows whether a member follows: with tags, and only null fields at the root,
- * each event ends with ",}" and is no JSON */
 static void only_null_fields_at_the_root_leave_no_comma(void **state)
 {
     struct rig *rig = *state;

@@ -172,8 +172,6 @@ static void without_its_dead_letter_nothing_moves(void **state)
     free(letters);
 }
 
-/* shows: the retry after a dead letter that could not be written is the same as `again`, though the output has forgotten
- * nothing: what is on its way is offered, and so delivered, twice (up to the whole window, each second) */
 static void waiting_for_the_dead_letter_sends_nothing_else_twice(void **state)
 {
     struct rig *rig = *state;
@@ -187,7 +185,6 @@ static void waiting_for_the_dead_letter_sends_nothing_else_twice(void **state)
     assert_offers(rig, "0:a 1:bad 2:c 3:d 1:bad");
 }
 
-/* shows: the same when the spool could not be read for a moment */
 static void a_failed_read_of_the_spool_sends_nothing_twice(void **state)
 {
     struct rig *rig = *state;

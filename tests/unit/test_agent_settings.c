@@ -234,7 +234,6 @@ static void two_inputs_of_one_id(void **state)
                    "belong to it\n");
 }
 
-/* shows: the place is looked up by the number among the enabled inputs: behind a disabled one it is another's */
 static void two_inputs_of_one_id_behind_a_disabled_one(void **state)
 {
     assert_refused(*state,

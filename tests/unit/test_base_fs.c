@@ -85,7 +85,7 @@ static void interrupted_calls_are_made_again(void **state)
     };
     char byte;
     fs_set_faults(faults, COUNT(faults));
-    int fd = open_new(*state, "a"); /* shows: a fault's EINTR ends fs_open */
+    int fd = open_new(*state, "a");
     assert_int_equal(fs_pwrite(fd, "abc", 3, 0, &err), 0);
     assert_int_equal(fs_pread(fd, &byte, 1, 2, &err), 1);
     assert_int_equal(byte, 'c');
@@ -105,7 +105,7 @@ static void a_short_write_leaves_its_bytes_and_says_where(void **state)
     assert_int_equal(err.kind, ERR_FULL);
     assert_string_equal(err.text, "write at byte 1: No space left on device");
     fs_close(fd);
-    assert_content(*state, "a", "1abc"); /* shows: a fault's short write stays in the first part */
+    assert_content(*state, "a", "1abc");
 }
 
 static void faults_fail_the_calls_they_name(void **state)

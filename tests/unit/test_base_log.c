@@ -135,9 +135,8 @@ static void a_changed_message_is_said_at_once_without_the_others_count(void **st
     for (int i = 0; i < 3; i++)
         log_limited(&limit, NS_PER_S, LOG_WARN, "a", "full");
     log_limited(&limit, NS_PER_S, LOG_WARN, "a", "denied");
-    assert_logged(state,
-                  "2023-11-14T22:13:21.002Z WARN  a: full\n"
-                  "2023-11-14T22:13:21.002Z WARN  a: denied\n"); /* shows: (said 2 times more) */
+    assert_logged(state, "2023-11-14T22:13:21.002Z WARN  a: full\n"
+                         "2023-11-14T22:13:21.002Z WARN  a: denied\n");
 }
 
 static void a_message_without_a_place_has_one_of_its_own(void **state)

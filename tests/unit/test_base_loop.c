@@ -191,7 +191,7 @@ static void a_timer_of_no_time_fires_at_the_next_turn(void **state)
     a->then = set_again_at_once;
     loop_set_timer(*state, &a->timer, 0);
     pass(*state, 0);
-    assert_string_equal(order, "a"); /* shows: it fires again and again within one turn */
+    assert_string_equal(order, "a");
     pass(*state, 1);
     assert_string_equal(order, "aa");
     loop_cancel_timer(*state, &a->timer);
@@ -257,7 +257,7 @@ static void a_task_may_drop_the_last_one(void **state)
     loop_defer(*state, &a->task);
     loop_defer(*state, &b->task);
     pass(*state, 0);
-    assert_string_equal(order, "a"); /* shows: without the last one the turn never ends */
+    assert_string_equal(order, "a");
     loop_drop_task(*state, &a->task);
     loop_drop_task(*state, &a->task);
     free(a);

@@ -95,7 +95,6 @@ static void unknown_words_are_refused(void **state)
     cli_free(&args);
 }
 
-/* shows: has_word compares with the whole of "config|output" too, and takes it for a word */
 static void the_list_of_words_is_no_word(void **state)
 {
     (void)state;
@@ -103,7 +102,6 @@ static void the_list_of_words_is_no_word(void **state)
                    "posta test config|output: expected posta test config|output");
 }
 
-/* shows: the sentence ends with the space before a list that is not there, and does not say what is wrong */
 static void a_word_behind_a_command_that_takes_none(void **state)
 {
     (void)state;
@@ -192,7 +190,6 @@ static void a_missing_value_is_refused(void **state)
     assert_refused("-strict.perms", "option '-strict.perms' wants a value: -strict.perms BOOL");
 }
 
-/* shows: a value behind = is thrown away where none is wanted: --once=false means --once (with Beats, a Go program, it is off) */
 static void a_switch_that_is_given_false_is_off(void **state)
 {
     (void)state;
@@ -222,16 +219,19 @@ static void help_has_a_row_for_each_command_and_option(void **state)
     static const char *const rows[] = {
         "posta " POSTA_VERSION ": follows log files and delivers every line to Kafka\n\n"
         "usage: posta [command] [options]\n\n",
-        "\n  run                    follow the logs\n",
-        "\n  test config|output     check the configuration\n",
-        "\n  export config|reference|manual print the options\n",
-        "\n  -c FILE                configuration file; several are merged in order (default: "
+        "\n  run                              follow the logs\n",
+        "\n  test config|output               check the configuration\n",
+        "\n  export config|reference|manual   print the options\n",
+        "\n  -c FILE                          configuration file; several are merged in order "
+        "(default: "
         "posta.yml)\n",
-        "\n  -E KEY=VALUE           set one option over the files\n",
-        "\n  --path.data DIR        folder of the spool and of posta's identity\n",
-        "\n  --once                 read what is there to its end, deliver all of it, exit\n",
-        "\n  -d PARTS               debug lines of these parts, comma-separated, \"*\" for all\n",
-        "\n  --help                 this text\n",
+        "\n  -E KEY=VALUE                     set one option over the files\n",
+        "\n  --path.data DIR                  folder of the spool and of posta's identity\n",
+        "\n  --once                           read what is there to its end, deliver all of it, "
+        "exit\n",
+        "\n  -d PARTS                         debug lines of these parts, comma-separated, \"*\" "
+        "for all\n",
+        "\n  --help                           this text\n",
     };
     char *text = NULL;
     size_t len = 0;

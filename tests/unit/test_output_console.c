@@ -115,8 +115,6 @@ static void a_reader_that_is_gone_makes_events_wait(void **state)
     close(fds[1]);
 }
 
-/* shows: a failed write answers "busy", but room() is never called: the event waits until the next log line comes, and with
- * --once for ever */
 static void after_a_failed_write_there_is_room_again(void **state)
 {
     struct rig *rig = *state;

@@ -102,7 +102,6 @@ static void a_format_that_is_not_one(void **state)
                     "%{[field]:default}");
 }
 
-/* shows: what stands between ] and } is passed over when the field is there */
 static void rubbish_behind_the_bracket_is_refused(void **state)
 {
     (void)state;
@@ -135,7 +134,6 @@ static void a_name_that_kafka_does_not_take(void **state)
     assert_topic(long_name + 1, long_name + 1);
 }
 
-/* shows: Kafka refuses the names "." and ".."; check_name lets them through, and posta waits for the topic for ever */
 static void dots_alone_are_no_name(void **state)
 {
     (void)state;

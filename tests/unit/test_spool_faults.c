@@ -182,7 +182,6 @@ static void fail_everywhere(const char *dir, enum fs_call call, int error, size_
     print_message("%d places\n", n - 1);
 }
 
-/* shows: a segment that cannot be opened is left out (also read_) */
 static void open_may_fail_anywhere(void **state)
 {
     fail_everywhere(*state, FS_OPEN, EMFILE, 0);
@@ -193,7 +192,6 @@ static void read_may_fail_anywhere(void **state)
     fail_everywhere(*state, FS_READ, EIO, 0);
 }
 
-/* shows: a source whose record begins a segment is lost (also disk_may_be_full_) */
 static void write_may_fail_anywhere(void **state)
 {
     fail_everywhere(*state, FS_WRITE, EIO, 0);
@@ -306,8 +304,7 @@ static void a_reader_in_the_failed_segment_sees_each_record_once(void **state)
     spool_close(spool);
 }
 
-/* The disk may keep any part of what it could not sync: only the new segment's copy counts.
- * shows: records behind the damage are taken from the old segment, those in it from nowhere */
+/* The disk may keep any part of what it could not sync: only the new segment's copy counts. */
 static void damage_behind_a_failed_sync_takes_nothing(void **state)
 {
     struct spool *spool = spool_start(*state, 0, 1 << 20);
@@ -366,7 +363,6 @@ static void a_failing_replacement_is_an_error_and_is_made_up_for_later(void **st
     spool_close(spool);
 }
 
-/* shows: spool_next says 0, and the sender takes everything for delivered */
 static void a_rewind_that_cannot_open_is_not_an_empty_spool(void **state)
 {
     struct spool *spool = spool_start(*state, 0, 1 << 20);
@@ -382,7 +378,6 @@ static void a_rewind_that_cannot_open_is_not_an_empty_spool(void **state)
     spool_close(spool);
 }
 
-/* shows: the segment is left out */
 static void a_next_segment_that_cannot_be_opened_now_is_read_later(void **state)
 {
     struct spool *spool = spool_start(*state, 0, 300);

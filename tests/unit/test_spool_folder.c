@@ -180,7 +180,7 @@ static void damage_is_counted_once_when_it_is_read_twice(void **state)
             continue;
         spool_rewind(spool);
     }
-    assert_int_equal(spool_stats(spool)->missing_records, 1); /* shows: each rewind counts again */
+    assert_int_equal(spool_stats(spool)->missing_records, 1);
     spool_close(spool);
 }
 
@@ -256,7 +256,7 @@ static void a_segment_of_another_spool_goes_to_bad(void **state)
     struct segment seg = {.no = 0xff, .base_seq = 1000, .uuid = "another spool"};
     uint8_t head[SEGMENT_HEADER_BYTES];
     segment_pack_header(&seg, head);
-    check_quarantine(*state, (const char *)head, sizeof(head)); /* shows: its uuid is taken over */
+    check_quarantine(*state, (const char *)head, sizeof(head));
 }
 
 static void two_bad_files_of_one_name_are_both_kept(void **state)
@@ -268,7 +268,7 @@ static void two_bad_files_of_one_name_are_both_kept(void **state)
     }
     struct folder kept = {.n = 0};
     folder_read(bad, &kept);
-    assert_int_equal(kept.n, 2); /* shows: the second replaces the first */
+    assert_int_equal(kept.n, 2);
     folder_free(&kept);
     free(bad);
 }
@@ -305,8 +305,7 @@ static void a_folder_named_like_a_segment_does_not_stop_a_start(void **state)
     const struct spool_config config = {.path = *state, .segment_bytes = 1 << 20};
     struct spool *spool = NULL;
     struct err err = ERR_INIT;
-    assert_int_equal(spool_open(&spool, &config, &err),
-                     0); /* shows: open spool: read at byte 0: Is a directory */
+    assert_int_equal(spool_open(&spool, &config, &err), 0);
     spool_close(spool);
 }
 

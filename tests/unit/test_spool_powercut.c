@@ -273,8 +273,7 @@ static void records_outlive_power_cuts_and_kills(void **state)
     watch_end();
 }
 
-/* A record of the old segment that was never synced must not count because of the new segment's checkpoint.
- * shows: it does */
+/* A record of the old segment that was never synced must not count because of the new segment's checkpoint. */
 static void a_cut_or_kill_during_the_replacement_of_a_failed_segment_takes_no_record(void **state)
 {
     random_begin("power cut in replacement");

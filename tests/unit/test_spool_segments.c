@@ -111,7 +111,7 @@ static void a_source_that_begins_a_segment_is_kept_whole(void **state)
         put(spool, file_of(spool, ino), SEGMENT); /* the next source begins a segment */
     }
     struct reach reach;
-    take_all(spool, &reach); /* shows: the checkpoint is packed over the source's payload */
+    take_all(spool, &reach);
     for (uint64_t ino = 1; ino <= 3; ino++)
         assert_int_equal(reach.to[ino], 100 + SEGMENT);
     spool_close(spool);
@@ -153,7 +153,9 @@ static void disk_bytes_are_the_size_of_the_files(void **state)
     folder_read(*state, &files);
     uint64_t bytes = 0;
     for (size_t i = 0; i < files.n; i++)
-        bytes += strcmp(files.file[i].name, "cursor") ? files.file[i].bytes.len : 0;
+        bytes += strcmp(files.file[i].name, "cursor") && strcmp(files.file[i].name, "reserve")
+                     ? files.file[i].bytes.len
+                     : 0;
     assert_int_equal(spool_stats(spool)->disk_bytes, bytes);
     folder_free(&files);
     spool_close(spool);
@@ -248,7 +250,7 @@ static void the_newest_source_of_a_file_is_the_one_found(void **state)
     put(spool, add_file(spool, 1), 30);
     spool_forget(spool, old);
     for (int i = 0; i < 4; i++) {
-        assert_int_equal(file_of(spool, 1)->no, 2); /* shows: a checkpoint turns the order around */
+        assert_int_equal(file_of(spool, 1)->no, 2);
         assert_int_equal(file_of(spool, 1)->offset, 30);
         spool_close(spool);
         spool = spool_start(*state, 0, 1 << 20);

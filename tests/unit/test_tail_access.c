@@ -109,8 +109,6 @@ static void fifos_and_folders_are_refused(void **state)
     assert_true(log_has(rig, "a.log is not a regular file and is not followed"));
 }
 
-/* shows: with symlinks: true only the link itself is looked at: what it leads to may be a FIFO, a folder or a device; it is
- * opened and followed, every read of it fails, and the passes do not end (one CPU is used up) */
 static void a_link_to_something_else_is_refused(void **state)
 {
     struct rig *rig = *state;
@@ -209,8 +207,6 @@ static void a_file_moves_to_another_folder_that_is_watched(void **state)
     assert_int_equal(rig->sink.n, 2);
 }
 
-/* shows: the look at a folder passes over names that begin with a dot, also over one that is named in paths; only an event
- * finds it, so what is there at the start is not followed until the file grows, closes or is touched */
 static void a_hidden_name_that_is_named_is_followed(void **state)
 {
     struct rig *rig = *state;

@@ -293,8 +293,6 @@ static void a_generation_after_a_truncation_is_rotated_as_others(void **state)
     assert_int_equal(rig->sink.made[2].epoch, 0);
 }
 
-/* shows: behind a left-out line there is no anchor, so a file that was cut and has grown beyond the old place is taken for
- * the same: the beginning of the new content is lost without a word */
 static void truncated_and_grown_behind_a_skipped_line(void **state)
 {
     struct rig *rig = *state;

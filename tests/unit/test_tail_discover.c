@@ -271,8 +271,6 @@ static void an_ended_generation_is_remembered_while_it_is_there(void **state)
     assert_int_equal(rig->sink.made[0].n_ends, 1);
 }
 
-/* shows: mark_sources goes by the inode number alone, so where numbers are used again (ext4: at once) a source whose file is
- * gone is kept as long as another file has its number: the registry, and with it each checkpoint, grows with every rotation */
 static void ended_generations_do_not_pile_up(void **state)
 {
     struct rig *rig = *state;
@@ -290,8 +288,6 @@ static void ended_generations_do_not_pile_up(void **state)
     assert_true(sources_known(rig) <= 3);
 }
 
-/* shows: an ended file that was cut and filled again below its old size is never read: take_in compares sizes only, and what
- * has ended is not followed; so also after a kill between the end "truncated" and the new beginning */
 static void an_ended_file_that_was_cut_and_filled_is_read(void **state)
 {
     struct rig *rig = *state;

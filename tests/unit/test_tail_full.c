@@ -199,8 +199,6 @@ static void a_failed_read_is_said_and_tried_again(void **state)
 
 static const struct fs_fault no_reads = {.call = FS_READ, .nth = 1, .times = -1, .fail = EIO};
 
-/* shows: a file whose read fails stays ready, and a pass with a ready file defers the next one at once: the loop never
- * waits, one CPU is used up until the disk is back */
 static void failing_reads_do_not_spin(void **state)
 {
     struct rig *rig = *state;
@@ -231,8 +229,6 @@ static int stop_with_failing_reads(struct rig *rig)
     return 0;
 }
 
-/* shows: tail_read_to_end goes round until no file is ready, and one whose read fails always is: SIGTERM never comes to its
- * end, not even to shutdown.deadline, whose timer is set behind it */
 static void read_to_end_ends_though_reads_fail(void **state)
 {
     struct rig *rig = *state;

@@ -106,7 +106,6 @@ static int parse_root_dot(struct rig *rig)
     return 0;
 }
 
-/* shows: "/." is tidied to "", which has no slash: add_pattern reads through NULL */
 static void the_root_as_dot_is_refused(void **state)
 {
     in_child(*state, parse_root_dot);
@@ -125,8 +124,6 @@ static void two_stars_are_up_to_eight_folders(void **state)
     pattern_free(list);
 }
 
-/* shows: "**" at the end stands for names in one folder only; Beats goes down eight folders here too, and nothing says that
- * the files below are left out */
 static void two_stars_at_the_end_are_folders_too(void **state)
 {
     (void)state;

@@ -1,0 +1,44 @@
+/* reserve.c: a little room kept back, so that a full disk can always be left again.
+ *
+ * Happy path: <dir>/reserve takes up RESERVE_BYTES from the start on. When the disk is full and everything is delivered, the old
+ * segment can go only after a new one with a checkpoint is there: the reserve makes way for it, and comes back with the
+ * room that the old segment gave.
+ * Failure modes: there is no room for it: posta works without, and tries again at each new segment.
+ * On close: it stays, for a start on a full disk.
+ */
+#include "store.h"
+
+#include <posta/fs.h>
+
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { RESERVE_BYTES = 64 * 1024 };
+
+static char *reserve_path(const struct spool *spool)
+{
+    return mem_printf("%s/reserve", spool->dir);
+}
+
+void reserve_make(struct spool *spool)
+{
+    struct err ignored; /* without it a full disk is left by hand */
+    struct stat st;
+    char *path = reserve_path(spool);
+    int fd = fs_open(path, O_RDWR | O_CREAT, 0600, &ignored);
+    bool is_whole = fd >= 0 && fstat(fd, &st) == 0 && st.st_blocks * 512 >= RESERVE_BYTES;
+    if (fd >= 0 && !is_whole && posix_fallocate(fd, 0, RESERVE_BYTES) != 0)
+        (void)(fs_unlink(path, &ignored) == 0); /* a part of it helps nobody */
+    (void)fs_close(fd);                         /* its content does not matter */
+    free(path);
+}
+
+bool reserve_give(struct spool *spool)
+{
+    struct err ignored;
+    char *path = reserve_path(spool);
+    bool is_given = fs_unlink(path, &ignored) == 0;
+    free(path);
+    return is_given;
+}
