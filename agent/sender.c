@@ -190,8 +190,9 @@ static int advance(struct sender *sender)
         return 1;
     }
     bool is_last = line.end == item->chunk.len;
-    struct spool_pos end = is_last ? (struct spool_pos) {.seq = item->seq + 1}
-                                   : (struct spool_pos) {item->seq, line.end};
+    struct spool_pos end = {.seq = item->seq, .done = line.end};
+    if (is_last)
+        end = (struct spool_pos) {.seq = item->seq + 1};
     sender->has_item = !is_last;
     if (take_place(sender, end, true))
         encode(sender, &line, is_last);

@@ -117,7 +117,7 @@ static int make_segment_file(struct spool *spool, struct segment *seg, bool with
         err_wrap(err, "begin segment %s", path);
         (void)fs_close(fd); /* of no use */
         unlink(temp);       /* what cannot be removed is sorted out at the next start */
-        unlink(path);
+        unlink(path);       /* the same */
         fd = -1;
     }
     free(temp);

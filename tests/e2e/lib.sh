@@ -143,7 +143,6 @@ start_broker() { # TOPIC:PARTITIONS...
     for topic; do args+=(-t "$topic"); done
     mkfifo "$DIR/control"
     "$TOOLS/brokerd" -n 3 "${args[@]}" -f "$DIR/ready" -c "$DIR/control" >"$DIR/brokerd.log" 2>&1 &
-    BROKER_PID=$!
     exec 9>"$DIR/control"
     until_true 20 test -s "$DIR/ready" || { not_ok "the in-process broker starts"; exit 1; }
     BOOTSTRAP=$(cat "$DIR/ready")

@@ -262,7 +262,8 @@ static void a_process_that_is_gone(void **state)
         _exit(0);
     waitpid(pid, NULL, 0);
     snprintf(text, sizeof(text), "%d\n", (int)pid);
-    assert_cannot_tell(*state, text, "nginx.pid: No such process; the log grows; tried each second");
+    assert_cannot_tell(*state, text,
+                       "nginx.pid: No such process; the log grows; tried each second");
 }
 
 static void a_rename_that_fails_is_said_and_tried_again(void **state)
