@@ -119,9 +119,12 @@ static void read_inputs(struct settings *set, struct problems *problems)
 
 static void finish_inputs(struct settings *set, struct problems *problems)
 {
+    const struct node *list = node_get(config_root(set->config), "filebeat.inputs");
     for (size_t i = 0; i < set->n_inputs; i++) {
         struct input_settings *in = &set->inputs[i];
         struct err err;
+        if (tail_check_input(&in->tail, &err))
+            problems_error(problems, node_at(list, in->at_list), "%s", err.text);
         in->extra = fields_to_json(&set->globals, in, &err);
         if (!in->extra)
             problems_error(problems, NULL, "%s", err.text);
@@ -129,7 +132,7 @@ static void finish_inputs(struct settings *set, struct problems *problems)
             .type = "filestream", .extra = in->extra, .limit_bytes = in->tail.message_max_bytes};
         if (set->globals.spool_max_bytes &&
             in->tail.message_max_bytes > set->globals.spool_max_bytes / 4)
-            problems_error(problems, NULL,
+            problems_error(problems, node_at(list, in->at_list),
                            "input '%s': message_max_bytes is more than a quarter of "
                            "queue.disk.max_size: make one smaller or the other larger",
                            in->tail.id);

@@ -67,6 +67,8 @@ static const struct source *source_of(struct spool *spool, uint32_t no)
 {
     static char nothing[] = "";
     struct source *src = registry_by_no(&spool->reader.sources, no);
+    if (!src) /* its record is damaged; numbers are never used twice, so the live table may know it */
+        src = registry_by_no(&spool->sources, no);
     if (src)
         return src;
     spool->reader.unknown = (struct source) {.no = no, .path = nothing, .input = nothing};

@@ -177,7 +177,8 @@ void tail_free(struct tail *tail)
     free(tail);
 }
 
-int tail_add_input(struct tail *tail, const struct tail_input *conf, struct err *err)
+/* NULL and err if a path or pattern cannot be used. */
+static struct input *parse_input(const struct tail_input *conf, struct err *err)
 {
     struct input *in = mem_zero(1, sizeof *in);
     in->conf = conf;
@@ -186,10 +187,27 @@ int tail_add_input(struct tail *tail, const struct tail_input *conf, struct err 
     for (size_t i = 0; i < conf->exclude_files.n && rc == 0; i++)
         if ((rc = regex_new(&in->excludes[i], conf->exclude_files.at[i], err)) == 0)
             in->n_excludes++;
-    if (rc) {
-        free_input(in);
-        return err_wrap(err, "input '%s'", conf->id);
-    }
+    if (rc == 0)
+        return in;
+    free_input(in);
+    err_wrap(err, "input '%s'", conf->id);
+    return NULL;
+}
+
+int tail_check_input(const struct tail_input *conf, struct err *err)
+{
+    struct input *in = parse_input(conf, err);
+    if (!in)
+        return -1;
+    free_input(in);
+    return 0;
+}
+
+int tail_add_input(struct tail *tail, const struct tail_input *conf, struct err *err)
+{
+    struct input *in = parse_input(conf, err);
+    if (!in)
+        return -1;
     in->next = tail->inputs;
     tail->inputs = in;
     return 0;

@@ -66,6 +66,9 @@ int tail_new(struct tail **tail, struct loop *loop, const struct tail_sink *sink
              struct err *err) MUST_CHECK;
 void tail_free(struct tail *tail);
 
+/* Can its paths and patterns be used? CONFIG if not. */
+int tail_check_input(const struct tail_input *input, struct err *err) MUST_CHECK;
+
 /* Borrows input until tail_free. CONFIG if a path or pattern cannot be used. */
 int tail_add_input(struct tail *tail, const struct tail_input *input, struct err *err) MUST_CHECK;
 

@@ -1,6 +1,6 @@
 /* fs.h: file operations whose result is a promise. The only door to write, fsync, rename and unlink.
  *
- * Every call retries EINTR and finishes short writes. Descriptors are O_CLOEXEC. A call that failed says in err what it was
+ * Opening, reading and writing retry EINTR, and writing finishes what was short. Descriptors are O_CLOEXEC. A call that failed says in err what it was
  * doing and to which path. Tests make chosen calls fail through fs_set_faults. Any thread, except fs_set_faults.
  */
 #ifndef POSTA_FS_H

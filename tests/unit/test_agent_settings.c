@@ -262,7 +262,7 @@ static void processors_that_posta_has_not(void **state)
 static void a_line_too_long_for_the_spool(void **state)
 {
     assert_refused(*state, "queue.disk.max_size: 1MB\n" INPUT OUTPUT,
-                   "posta: input 'a': message_max_bytes is more than a quarter of "
+                   "posta: posta.yml:3:3: input 'a': message_max_bytes is more than a quarter of "
                    "queue.disk.max_size: make one smaller or the "
                    "other larger\n");
 }
