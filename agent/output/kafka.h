@@ -44,7 +44,8 @@ struct producer {
     rd_kafka_t *rk;
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t **topics; /* one a route */
-    struct loop_io io;         /* eventfd: the queue has something */
+    unsigned n_topics;
+    struct loop_io io; /* eventfd: the queue has something */
 };
 
 struct kafka {

@@ -46,6 +46,7 @@ static int make_topics(struct kafka *kafka, struct producer *producer, struct er
         if (!producer->topics[i])
             return err_set(err, ERR_CONFIG, "topic %s: %s", kafka->topic_names[i],
                            rd_kafka_err2str(rd_kafka_last_error()));
+        producer->n_topics++;
     }
     return 0;
 }
@@ -99,6 +100,8 @@ static void *destroy(void *arg)
     struct producer *producer = arg;
     rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
+    for (unsigned i = 0; i < producer->n_topics; i++)
+        rd_kafka_topic_destroy(producer->topics[i]);
     rd_kafka_destroy(producer->rk);
     if (producer->io.fd >= 0)
         close(producer->io.fd);
