@@ -15,6 +15,9 @@ ALL_CFLAGS  := -std=c11 -D_GNU_SOURCE -Iinclude $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) -Wl,--as-needed $(LDFLAGS)
 LIBS   := -lrdkafka -lyaml -lcrypto -lpcre2-8 -lpthread
 
+# The thread sanitizer must see the threads that librdkafka starts.
+TSAN_OBJ := $(if $(filter thread,$(SAN)),$(BUILD)/tests/check/tsan_threads.o)
+
 SRC := $(sort $(wildcard agent/*.c agent/*/*.c))
 OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
@@ -28,9 +31,9 @@ all: setup-build
 
 posta: $(BUILD)/posta
 
-$(BUILD)/posta: $(OBJ)
+$(BUILD)/posta: $(OBJ) $(TSAN_OBJ)
 	@echo "  LD    $@"
-	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJ) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $(OBJ) $(TSAN_OBJ) $(LIBS)
 
 $(BUILD)/%.o: %.c Makefile
 	@echo "  CC    $<"
@@ -48,10 +51,10 @@ UNIT     := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TOOLS    := $(sort $(wildcard tests/tools/*.c))
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) $(TSAN_OBJ)
 	@echo "  TEST  $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(TSAN_OBJ) -lcmocka $(LIBS)
 
 tools:
 	$(Q)POSTA_TOOLS=$(BUILD)/tests/tools CC=$(CC) tests/tools/build.sh

@@ -8,10 +8,12 @@ static volatile sig_atomic_t n_told, had_log_when_told, had_older_when_told;
 
 static void told(int signo)
 {
+    int saved = errno;
     (void)signo;
     n_told++;
     had_log_when_told = exists_in(told_rig, "access.log");
     had_older_when_told = exists_in(told_rig, "access.log.1");
+    errno = saved;
 }
 
 static void set_pid_file(struct rig *rig, const char *text)
