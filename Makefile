@@ -74,7 +74,7 @@ asan: setup-test
 
 tsan: setup-test
 	$(Q)$(MAKE) --no-print-directory -j2 BUILD=build/tsan SAN=thread CFLAGS="-O1 -g" posta tools unit-bin
-	$(Q)BUILD=build/tsan tests/run.sh unit mock
+	$(Q)TSAN_OPTIONS="suppressions=$(CURDIR)/tests/check/tsan.txt" BUILD=build/tsan tests/run.sh unit mock
 
 # ---- fuzzing: FUZZ_SECONDS for each target, on top of the corpus that is kept ----
 

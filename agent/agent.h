@@ -134,6 +134,8 @@ struct sender_config {
 int sender_new(struct sender **sender, const struct sender_config *config,
                struct err *err) MUST_CHECK;
 void sender_free(struct sender *sender);
+/* Offer nothing from this record on: posta is going. */
+void sender_stop_at(struct sender *sender, uint64_t seq);
 /* There is something new in the spool. */
 void sender_wake(struct sender *sender);
 /* Everything in the spool has its verdict. */

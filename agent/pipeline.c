@@ -31,8 +31,9 @@ struct pipeline {
     struct loop_task check_end;
     uint64_t unsynced_bytes;
     int64_t cursor_synced_ns;
-    bool is_blocked;  /* tail was refused */
-    bool is_stopping; /* told to stop: nothing more is taken in */
+    bool is_blocked;          /* tail was refused */
+    bool is_stopping;         /* told to stop: what comes now is kept for the next start */
+    struct spool_pos stop_at; /* what was there when told; it is delivered before posta goes */
     int n_signals;
     struct buf last_report;
 };
@@ -102,7 +103,7 @@ static int sink_end(void *arg, struct source *src, enum end_proof proof, struct 
         return refused(pipe, err);
     appended(pipe, 0);
     if (spool_sync(pipe->spool, err)) /* the file may be gone in the next moment */
-        return -1;
+        return refused(pipe, err);
     pipe->unsynced_bytes = 0;
     return 0;
 }
@@ -161,7 +162,8 @@ static void check_end(void *arg)
     struct pipeline *pipe = arg;
     if (pipe->conf->once && !pipe->is_stopping && !tail_read_to_end(pipe->tail))
         return; /* the spool is full: cursor_moved comes back here */
-    if (is_delivered(pipe))
+    if (pipe->is_stopping ? !spool_pos_less(spool_cursor(pipe->spool), pipe->stop_at)
+                          : is_delivered(pipe))
         loop_stop(pipe->loop);
 }
 
@@ -187,6 +189,8 @@ static void told_to_stop(void *arg, int signo)
         log_warn("pipeline",
                  "not everything could be read: the spool is full; the files keep the rest");
     pipe->is_stopping = true;
+    pipe->stop_at = spool_end(pipe->spool);
+    sender_stop_at(pipe->sender, pipe->stop_at.seq);
     loop_set_timer(pipe->loop, &pipe->deadline, pipe->conf->settings->globals.shutdown_ns);
     sender_wake(pipe->sender);
     loop_defer(pipe->loop, &pipe->check_end);
@@ -329,6 +333,8 @@ int pipeline_run(const struct pipeline_config *conf, int *status, struct err *er
     *status = rc ? EXIT_START : EXIT_TOLD;
     if (rc == 0) {
         rc = loop_run(pipe.loop, err);
+        if (pipe.is_stopping)
+            (void)tail_read_to_end(pipe.tail); /* what came meanwhile waits for the next start */
         *status = rc ? EXIT_BUG : EXIT_TOLD;
         say_end(&pipe);
     }

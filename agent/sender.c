@@ -40,7 +40,8 @@ struct sender {
     struct spool_item item;
     struct lines lines;
     bool has_item;
-    bool is_idle; /* the spool had nothing more */
+    uint64_t stop_seq; /* nothing from this record on is offered; UINT64_MAX = no limit */
+    bool is_idle;      /* the spool had nothing more */
     struct loop_task pump;
     struct loop_timer retry;
     struct dead_letter dead;
@@ -152,6 +153,8 @@ static int need_item(struct sender *sender)
     struct err err;
     if (sender->has_item)
         return 1;
+    if (spool_reading(sender->conf.spool) >= sender->stop_seq)
+        return 0;
     int rc = spool_next(sender->conf.spool, &sender->item, &err);
     if (rc > 0)
         begin_item(sender);
@@ -209,7 +212,10 @@ static void finish(struct sender *sender)
     sender->is_idle = true;
     if (sender->first != sender->next)
         return;
-    spool_delivered(sender->conf.spool, spool_end(sender->conf.spool));
+    struct spool_pos end = spool_end(sender->conf.spool);
+    if (end.seq > sender->stop_seq)
+        end.seq = sender->stop_seq;
+    spool_delivered(sender->conf.spool, end);
     sender->conf.moved(sender->conf.arg);
 }
 
@@ -243,6 +249,11 @@ static void pump(void *arg)
             return;
     }
     loop_defer(sender->conf.loop, &sender->pump);
+}
+
+void sender_stop_at(struct sender *sender, uint64_t seq)
+{
+    sender->stop_seq = seq;
 }
 
 void sender_wake(struct sender *sender)
@@ -309,6 +320,7 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     sender->output = conf->settings->output;
     sender->self = conf->settings->output_self;
     sender->encoder = (struct encoder)ENCODER_INIT;
+    sender->stop_seq = UINT64_MAX;
     sender->window = mem_zero(WINDOW_PLACES, sizeof *sender->window);
     sender->pump = (struct loop_task) {.run = pump, .arg = sender};
     sender->retry = (struct loop_timer) {.fire = read_again, .arg = sender};

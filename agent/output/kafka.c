@@ -70,6 +70,21 @@ static bool is_poison(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
+/* A broker refuses a whole batch as too large: an event that was not alone in it is tried again in a smaller one. */
+static bool may_fit_alone(struct kafka *kafka, const rd_kafka_message_t *msg)
+{
+    uint64_t batch = kafka->batch_bytes ? kafka->batch_bytes : kafka->set.max_message_bytes;
+    if (msg->err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+        return false;
+    if (kafka->is_batch_refused)
+        return true; /* from the same producer: decided with the next */
+    if (msg->len > batch)
+        return false; /* it was alone */
+    kafka->is_batch_refused = true;
+    kafka->batch_bytes = batch / 2 > 1 ? batch / 2 : 1;
+    return true;
+}
+
 static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
     uint64_t token = kafka_token_of(msg->_private);
@@ -78,7 +93,7 @@ static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
         kafka->stats.acked++;
         kafka->env.verdict(kafka->env.arg, token, VERDICT_DELIVERED, NULL, NULL, 0);
         note_up(kafka);
-    } else if (is_poison(msg->err)) {
+    } else if (is_poison(msg->err) && !may_fit_alone(kafka, msg)) {
         kafka->stats.refused++;
         kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(msg->err),
                            msg->payload, msg->len);
@@ -154,7 +169,7 @@ static void take_event(struct kafka *kafka, rd_kafka_event_t *event)
 
 static void release(struct kafka *kafka)
 {
-    if (kafka->is_busy && !kafka->is_held && kafka->producer) {
+    if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer) {
         kafka->is_busy = false;
         kafka->env.room(kafka->env.arg);
     }
@@ -209,6 +224,7 @@ static void replace_producer(struct kafka *kafka)
         return;
     }
     kafka->must_replace = false;
+    kafka->is_batch_refused = false;
     kafka->is_held = false;
     kafka->env.again(kafka->env.arg);
 }
@@ -232,7 +248,8 @@ static void supervise(void *arg)
         must_replace(kafka);
     }
     bool is_time = loop_now(kafka->env.loop) >= kafka->hold_until_ns;
-    if (kafka->must_replace && is_time) {
+    bool is_settled = kafka->is_held && kafka->stats.in_flight == 0;
+    if (is_time && (kafka->must_replace || (is_settled && kafka->is_batch_refused))) {
         replace_producer(kafka);
     } else if (kafka->is_held && kafka->stats.in_flight == 0 && is_time) {
         kafka->is_held = false;
@@ -284,14 +301,15 @@ static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t t
         must_replace(kafka);
     else if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         hold(kafka, code, kafka->topic_names[ev->route]);
-    loop_set_timer(kafka->env.loop, &kafka->supervise, kafka->must_replace ? 0 : SUPERVISE_NS);
+    if (kafka->must_replace || !timer_is_set(&kafka->supervise)) /* sends must not push it away */
+        loop_set_timer(kafka->env.loop, &kafka->supervise, kafka->must_replace ? 0 : SUPERVISE_NS);
     return busy(kafka, err);
 }
 
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
-    if (kafka->is_held || !kafka->producer)
+    if (kafka->is_held || kafka->must_replace || !kafka->producer)
         return busy(kafka, err);
     rd_kafka_resp_err_t code = rd_kafka_producev(
         kafka->producer->rk, RD_KAFKA_V_RKT(kafka->producer->topics[ev->route]),

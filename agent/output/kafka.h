@@ -58,6 +58,8 @@ struct kafka {
     bool is_busy; /* the sender was told to wait */
     bool
         is_held; /* nothing is sent until everything in flight has its report and the hold is over */
+    bool is_batch_refused; /* at the end of the hold a new one is made, with smaller batches */
+    uint64_t batch_bytes;  /* 0 = max_message_bytes */
     bool must_replace;     /* the producer is of no use any more */
     int64_t hold_until_ns; /* for is_held and must_replace */
     unsigned n_back_offs;  /* in a row, without a delivery between */

@@ -259,14 +259,19 @@ static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
     return 0;
 }
 
-static int set_tunables(const struct kafka_settings *s, rd_kafka_conf_t *conf, struct err *err)
+static int set_tunables(const struct kafka *kafka, rd_kafka_conf_t *conf, struct err *err)
 {
+    const struct kafka_settings *s = &kafka->set;
+    uint64_t buffer = s->buffer_bytes; /* the largest event must go in, or it waits for ever */
+    if (buffer < s->max_message_bytes + 64 * 1024)
+        buffer = s->max_message_bytes + 64 * 1024;
     if (set(conf, "client.id", s->client_id, err) ||
         set(conf, "compression.codec", compressions[s->compression], err) ||
         set_number(conf, "message.max.bytes", s->max_message_bytes, err) ||
         set_number(conf, "batch.num.messages", s->bulk_max_size, err) ||
-        set_number(conf, "batch.size", s->max_message_bytes, err) ||
-        set_number(conf, "queue.buffering.max.kbytes", s->buffer_bytes / 1024, err) ||
+        set_number(conf, "batch.size",
+                   kafka->batch_bytes ? kafka->batch_bytes : s->max_message_bytes, err) ||
+        set_number(conf, "queue.buffering.max.kbytes", buffer / 1024, err) ||
         set_ms(conf, "linger.ms", s->linger_ns, err) ||
         set_ms(conf, "socket.timeout.ms", s->timeout_ns, err) ||
         set_ms(conf, "request.timeout.ms", s->broker_timeout_ns, err) ||
@@ -299,7 +304,7 @@ int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **out, struct err
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const struct kafka_settings *s = &kafka->set;
-    if (set_hosts(conf, &s->hosts, err) || set_fixed(conf, err) || set_tunables(s, conf, err) ||
+    if (set_hosts(conf, &s->hosts, err) || set_fixed(conf, err) || set_tunables(kafka, conf, err) ||
         set_security(s, conf, err)) {
         rd_kafka_conf_destroy(conf);
         return -1;

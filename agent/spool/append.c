@@ -95,11 +95,19 @@ static int copy_unsynced(struct spool *spool, struct segment *old, int fd, struc
     if (scan_open(&scan, spool->dir, old, &spool->stats, err))
         return -1;
     scan.at = spool->synced_size;
+    uint64_t n = 0;
     int rc;
     while ((rc = scan_next(&scan, &rec, &payload, err)) > 0)
         if ((rc = write_record(fd, fresh, &rec, payload, err)) < 0)
             break;
+        else
+            n++;
     scan_close(&scan);
+    uint64_t lost = spool->next_seq - spool->synced_seq - n;
+    if (rc == 0 && lost > 0) /* the reader counts the gap */
+        log_error("spool",
+                  "%llu records could be neither synced nor read again: their lines are lost",
+                  (unsigned long long)lost);
     return rc < 0 ? -1 : 0;
 }
 

@@ -147,6 +147,11 @@ int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
     }
 }
 
+uint64_t spool_reading(const struct spool *spool)
+{
+    return spool->reader.seg ? spool->reader.next_seq : spool->cursor.pos.seq;
+}
+
 void spool_rewind(struct spool *spool)
 {
     struct err err;

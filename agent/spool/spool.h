@@ -98,6 +98,9 @@ struct spool_item {
 /* The next item in order. 1 = item filled, 0 = nothing more now, -1 = error (IO: try again later). */
 int spool_next(struct spool *spool, struct spool_item *item, struct err *err) MUST_CHECK;
 
+/* The record that spool_next would look for. */
+uint64_t spool_reading(const struct spool *spool);
+
 /* Read again from the cursor. */
 void spool_rewind(struct spool *spool);
 

@@ -72,14 +72,30 @@ static void let_go(struct tail *tail, struct source *src)
     tail->sink.forget(tail->sink.arg, src);
 }
 
-static void settle_missing(struct tail *tail, struct dir *dir)
+static void displace_missing(struct tail *tail, struct dir *dir)
 {
     for (struct file *file = tail->files; file; file = file->next)
         if (file->dir == dir && file->name && file->scan_no != dir->scan_no)
             file_displace(tail, file);
+}
+
+/* It was listed somewhere, or its own folder could not be listed whole. */
+static bool may_be_there(const struct tail *tail, const struct source *src)
+{
+    bool is_home_listed = false;
+    for (const struct dir *dir = tail->dirs; dir; dir = dir->next) {
+        if (dir->scan_no == src->scan_no && dir->scan_no > 0)
+            return true;
+        is_home_listed |= dir->is_listed && is_in_dir(src, dir);
+    }
+    return !is_home_listed;
+}
+
+void settle_sources(struct tail *tail)
+{
     for (struct source *src = tail->sink.sources(tail->sink.arg), *next; src; src = next) {
         next = src->next;
-        if (is_in_dir(src, dir) && src->scan_no != dir->scan_no && !is_followed(tail, src))
+        if (!may_be_there(tail, src) && !is_followed(tail, src))
             let_go(tail, src);
     }
 }
@@ -87,10 +103,11 @@ static void settle_missing(struct tail *tail, struct dir *dir)
 void discover_dir(struct tail *tail, struct dir *dir)
 {
     DIR *stream = opendir(dir->path);
+    dir->is_listed = false;
     if (!stream)
         return; /* a folder that is away keeps its positions; discover_dirs looks for it */
     dir->needs_scan = false;
-    dir->scan_no++;
+    dir->scan_no = ++tail->scan_no;
     errno = 0;
     for (struct dirent *entry; (entry = readdir(stream));) {
         mark_sources(tail, dir, entry);
@@ -101,8 +118,9 @@ void discover_dir(struct tail *tail, struct dir *dir)
     }
     bool is_complete = errno == 0;
     closedir(stream);
-    if (is_complete && !tail->is_blocked)
-        settle_missing(tail, dir);
+    dir->is_listed = is_complete && !tail->is_blocked;
+    if (dir->is_listed)
+        displace_missing(tail, dir);
 }
 
 static struct dir *dir_by_path(struct tail *tail, const char *path)
@@ -128,6 +146,11 @@ static void add_dir(struct tail *tail, const char *path)
     if (dir->wd >= 0 || !tail->watch)
         return;
     dir->wd = watch_dir(tail->watch, path, true, &err);
+    for (const struct dir *other = tail->dirs; other; other = other->next)
+        if (other != dir && dir->wd >= 0 && other->wd == dir->wd) {
+            dir->wd = -1; /* the same folder by another name: looked at by the clock */
+            return;
+        }
     if (dir->wd < 0 && err.kind != ERR_GONE)
         log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "tail",
                     "%s; it is looked at by the clock instead", err.text);

@@ -16,7 +16,9 @@ struct dir {
     bool is_hot;    /* IN_MODIFY is off, its files are read by the clock while they grow */
     bool has_grown; /* in this pass */
     bool needs_scan;
-    uint32_t scan_no; /* of the last scan; sources and files seen in it carry it */
+    bool is_listed; /* the last scan saw all of it */
+    uint32_t
+        scan_no; /* of the last scan, unique in this tail; sources and files seen in it carry it */
     struct dir *next;
 };
 
@@ -64,6 +66,7 @@ struct tail {
     bool once;
     bool has_new_data;        /* some file gave bytes in this pass */
     struct rename_half moved; /* the first half of a rename, until the second comes */
+    uint32_t scan_no;         /* the last one given to a folder */
     struct loop_task work;
     struct loop_timer tick, rescan;
     struct tail_stats stats;
@@ -101,6 +104,8 @@ int64_t source_born_ns(const struct source *src);
 void discover_name(struct tail *tail, struct dir *dir, const char *name);
 /* Look at all names. */
 void discover_dir(struct tail *tail, struct dir *dir);
+/* After a look at every folder: let go of sources that none of them has. */
+void settle_sources(struct tail *tail);
 /* Expand the patterns: make a dir for each folder that is there. */
 void discover_dirs(struct tail *tail);
 

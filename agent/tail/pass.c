@@ -32,9 +32,14 @@ static void set_hot(struct tail *tail, struct dir *dir, bool is_hot)
 
 void scan_marked_dirs(struct tail *tail)
 {
-    for (struct dir *dir = tail->dirs; dir; dir = dir->next)
+    bool is_all = tail->dirs != NULL; /* a file may have moved from one folder to another */
+    for (struct dir *dir = tail->dirs; dir; dir = dir->next) {
+        is_all &= dir->needs_scan;
         if (dir->needs_scan)
             discover_dir(tail, dir);
+    }
+    if (is_all)
+        settle_sources(tail);
 }
 
 /* An older generation of the same log has bytes left: the younger waits, so that lines keep their order. */

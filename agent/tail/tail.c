@@ -68,8 +68,10 @@ static void name_grew(struct tail *tail, struct dir *dir, const char *name, bool
     file->was_closed |= was_closed;
 }
 
-static void dir_gone(struct dir *dir)
+static void dir_gone(struct tail *tail, struct dir *dir)
 {
+    if (timer_is_set(&tail->rescan) && tail->rescan.at_ns > loop_now(tail->loop) + UNWATCHED_NS)
+        loop_set_timer(tail->loop, &tail->rescan, UNWATCHED_NS); /* it may come back */
     dir->wd = -1;
     dir->is_hot = false;
     dir->needs_scan = true;
@@ -99,7 +101,7 @@ static void heard(void *arg, int wd, enum watch_event what, const char *name, ui
         name_grew(tail, dir, name, what == WATCH_CLOSED);
         break;
     default:
-        dir_gone(dir);
+        dir_gone(tail, dir);
     }
 }
 
