@@ -19,6 +19,16 @@
 enum { WINDOW_PLACES = 8192, LINES_PER_TURN = 1024 };
 #define RETRY_NS (1 * NS_PER_S)
 
+/* The window. Each line, and each item without lines, takes one place, in order:
+ *
+ *     first ............ next ............ end
+ *     the cursor is      to be taken       behind the last place that
+ *     just before it     next              was ever taken
+ *
+ * A place is taken (a line being encoded), out (the output owes a verdict), or done. After `again` next goes back to first and
+ * the spool is read once more from the cursor; each item makes the same calls of take_place at every reading, so every line
+ * falls on the place it had, and what is out or done is passed over.
+ */
 struct place {
     struct spool_pos end; /* the cursor when everything up to here is done */
     bool is_done;

@@ -55,12 +55,14 @@ struct kafka {
     char **topic_names;        /* one a route */
     struct loop_task more;     /* the queue was not emptied */
     struct loop_timer supervise;
-    bool is_busy; /* the sender was told to wait */
-    bool
-        is_held; /* nothing is sent until everything in flight has its report and the hold is over */
-    bool is_batch_refused; /* at the end of the hold a new one is made, with smaller batches */
+    /* What keeps it from sending, and what ends that:
+     *   is_busy           the queue is full                a report makes room, or one of the below ends
+     *   is_held           a refusal that may pass          all in flight has its report and hold_until_ns is over
+     *   is_batch_refused  (held) the batch was too large   a new producer with smaller batches, then as is_held
+     *   must_replace      the producer is broken           a new producer, from hold_until_ns on
+     *   producer NULL     none could be made               tried again each second */
+    bool is_busy, is_held, is_batch_refused, must_replace;
     uint64_t batch_bytes;  /* 0 = max_message_bytes */
-    bool must_replace;     /* the producer is of no use any more */
     int64_t hold_until_ns; /* for is_held and must_replace */
     unsigned n_back_offs;  /* in a row, without a delivery between */
     int64_t last_progress_ns;

@@ -53,7 +53,6 @@ static int add_pattern(const char *path, struct pattern ***end, struct err *err)
     return 0;
 }
 
-static int expand_levels(const char *path, struct pattern ***end, struct err *err);
 /* Put 0..8 levels of "*" in the place of the first "**". */
 static int expand_levels(const char *path, struct pattern ***end, struct err *err)
 {

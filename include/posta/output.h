@@ -49,8 +49,6 @@ struct output {
     int (*open)(void *self, const struct output_env *env, struct err *err);
     /* 0 = accepted; -1 AGAIN = busy, wait for room; REFUSED is a verdict, given before it returns 0. */
     int (*send)(void *self, const struct out_event *ev, uint64_t token, struct err *err);
-    /* Nothing more comes for now: do not wait to fill batches. */
-    void (*flush)(void *self);
     /* Connect for real and print what is found, step by step. */
     int (*test)(void *self, const struct output_env *env, FILE *to, struct err *err);
     void (*close)(void *self); /* accepts a half-opened one; bounded time */
