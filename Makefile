@@ -51,7 +51,7 @@ UNIT     := $(sort $(wildcard tests/unit/test_*.c))
 UNIT_BIN := $(UNIT:tests/unit/%.c=$(BUILD)/tests/unit/%)
 TOOLS    := $(sort $(wildcard tests/tools/*.c))
 
-$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB) $(TSAN_OBJ)
+$(BUILD)/tests/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB) $(TSAN_OBJ)
 	@echo "  TEST  $@"
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(TSAN_OBJ) -lcmocka $(LIBS)

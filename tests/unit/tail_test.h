@@ -220,14 +220,21 @@ static inline void look_again(struct rig *rig)
         }                                                                                          \
     } while (0)
 
-/* Birth times have the kernel's coarse clock: wait until it has moved. */
-static inline void next_birth_time(void)
+static inline void next_coarse_tick(void)
 {
     struct timespec was, now;
     clock_gettime(CLOCK_REALTIME_COARSE, &was);
     do
         clock_gettime(CLOCK_REALTIME_COARSE, &now);
     while (was.tv_nsec == now.tv_nsec && was.tv_sec == now.tv_sec);
+}
+
+/* Birth times have the kernel's coarse clock: wait until it has moved. Twice, since what a program is told of it moves a
+ * moment before what a new file gets: a file made in that moment has the birth time of the tick before. */
+static inline void next_birth_time(void)
+{
+    next_coarse_tick();
+    next_coarse_tick();
 }
 
 /* ---- files ---- */
