@@ -30,7 +30,6 @@ struct globals {
     const struct node *fields;
     bool fields_under_root;
     char *path_data;
-    char *log_level_text;
     int log_level;
     bool log_json;
     struct str_list log_selectors;

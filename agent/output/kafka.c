@@ -251,7 +251,7 @@ static void supervise(void *arg)
     bool is_settled = kafka->is_held && kafka->stats.in_flight == 0;
     if (is_time && (kafka->must_replace || (is_settled && kafka->is_batch_refused))) {
         replace_producer(kafka);
-    } else if (kafka->is_held && kafka->stats.in_flight == 0 && is_time) {
+    } else if (is_time && is_settled) {
         kafka->is_held = false;
         kafka->env.again(kafka->env.arg);
     }

@@ -72,6 +72,9 @@ struct kafka {
 
 /* ---- kafka_conf.c ---- */
 extern const struct option kafka_options[];
+/* Set one property; section is our own part that it comes from, for the message. */
+int kafka_set(rd_kafka_conf_t *conf, const char *section, const char *name, const char *value,
+              struct err *err) MUST_CHECK;
 /* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
 

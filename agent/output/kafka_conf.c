@@ -203,12 +203,18 @@ const struct option kafka_options[] = {
 
 /* ---- librdkafka's configuration ---- */
 
-static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+int kafka_set(rd_kafka_conf_t *conf, const char *section, const char *name, const char *value,
+              struct err *err)
 {
     char text[512];
     if (rd_kafka_conf_set(conf, name, value, text, sizeof text) != RD_KAFKA_CONF_OK)
-        return err_set(err, ERR_CONFIG, "output.kafka: %s", text);
+        return err_set(err, ERR_CONFIG, "%s: %s", section, text);
     return 0;
+}
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
+{
+    return kafka_set(conf, "output.kafka", name, value, err);
 }
 
 static int set_number(rd_kafka_conf_t *conf, const char *name, uint64_t value, struct err *err)

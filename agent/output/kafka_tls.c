@@ -175,10 +175,7 @@ int kafka_check_tls(struct kafka_tls *tls, struct err *err)
 
 static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struct err *err)
 {
-    char text[512];
-    if (rd_kafka_conf_set(conf, name, value, text, sizeof text) != RD_KAFKA_CONF_OK)
-        return err_set(err, ERR_CONFIG, "output.kafka.ssl: %s", text);
-    return 0;
+    return kafka_set(conf, "output.kafka.ssl", name, value, err);
 }
 
 /* All authorities as one text, since librdkafka takes one file or one text. */
