@@ -1,7 +1,9 @@
 /* reader.c: the spool read in order, behind the writer.
  *
- * Happy path: records of one segment after the other; SOURCE and CHECKPOINT records keep the reader's own table of
- * sources as it was when the data was written; DATA and END records go to the caller.
+ * Happy path: records of one segment after the other; DATA and END records go to the caller with their source. Numbers of
+ * sources are never used twice, so the live table is asked first; of what SOURCE and CHECKPOINT records tell, the reader
+ * keeps only what is not in it any more, and what is forgotten while its records are being read. The next segment's
+ * checkpoint makes this table anew; with nothing left to read it is empty.
  * Failure modes: damage is stepped over by scan; the gap in the record numbers is counted as missing. Data of a source
  * whose own record is damaged is still delivered, with an empty path. A segment that cannot be opened (damaged header) is
  * counted and left out.
@@ -15,7 +17,16 @@ void reader_close(struct reader *reader)
 {
     scan_close(&reader->scan);
     registry_clear(&reader->sources);
+    reader->seen_no = 0;
     reader->seg = NULL;
+}
+
+void reader_inherit(struct reader *reader, struct source *src)
+{
+    if (src->no < reader->seen_no)
+        registry_put(&reader->sources, src);
+    else
+        source_free(src); /* its records are ahead, and the one that tells of it is before them */
 }
 
 /* On -1 the reader is where it was. One that is no segment any more is left out. */
@@ -51,24 +62,50 @@ int reader_open(struct spool *spool, struct spool_pos at, struct err *err)
     return enter_segment(spool, seg, err);
 }
 
+static struct source *kept_source(const struct spool *spool, uint32_t no)
+{
+    struct source *src = registry_by_no(&spool->sources, no);
+    return src ? src : registry_by_no(&spool->leaving, no);
+}
+
+static bool is_not_kept(const void *spool, uint32_t no)
+{
+    return !kept_source(spool, no);
+}
+
+static void note_number(struct reader *reader, uint32_t no)
+{
+    if (no >= reader->seen_no)
+        reader->seen_no = no + 1;
+}
+
+static void note_checkpoint(struct spool *spool, const struct record *rec, const uint8_t *payload)
+{
+    struct reader *reader = &spool->reader;
+    if (registry_unpack(&reader->sources, payload, rec->payload_len, is_not_kept, spool))
+        log_error("spool", "segment %016llx: checkpoint is not whole",
+                  (unsigned long long)reader->seg->no);
+    reader->seen_no = reader->sources.next_no;
+}
+
 static void note_source(struct spool *spool, const struct record *rec, const uint8_t *payload)
 {
-    struct registry *table = &spool->reader.sources;
-    const uint8_t *end = payload + rec->payload_len;
-    if (rec->type == REC_CHECKPOINT && registry_unpack(table, payload, rec->payload_len))
-        log_error("spool", "segment %016llx: checkpoint is not whole",
-                  (unsigned long long)spool->reader.seg->no);
-    struct source *src = rec->type == REC_SOURCE ? source_unpack(&payload, end) : NULL;
+    struct reader *reader = &spool->reader;
+    note_number(reader, rec->source_no);
+    if (kept_source(spool, rec->source_no))
+        return;
+    struct source *src = source_unpack(&payload, payload + rec->payload_len);
     if (src)
-        registry_put(table, src);
+        registry_put(&reader->sources, src);
 }
 
 static const struct source *source_of(struct spool *spool, uint32_t no)
 {
     static char nothing[] = "";
-    struct source *src = registry_by_no(&spool->reader.sources, no);
-    if (!src) /* its record is damaged; numbers are never used twice, so the live table may know it */
-        src = registry_by_no(&spool->sources, no);
+    struct source *src = kept_source(spool, no);
+    if (!src)
+        src = registry_by_no(&spool->reader.sources, no);
+    note_number(&spool->reader, no);
     if (src)
         return src;
     spool->reader.unknown = (struct source) {.no = no, .path = nothing, .input = nothing};
@@ -83,7 +120,8 @@ static void fill_item(struct spool *spool, const struct record *rec, const uint8
         .seq = rec->seq,
         .src = source_of(spool, rec->source_no),
         .proof = rec->type == REC_END ? (enum end_proof)rec->flags : 0,
-        .end_offset = rec->to,
+        .end_offset = rec->from,
+        .lost_bytes = rec->type == REC_END && rec->to > rec->from ? rec->to - rec->from : 0,
     };
     if (rec->type == REC_DATA)
         item->chunk = (struct chunk) {.from = rec->from,
@@ -101,11 +139,14 @@ static void fill_item(struct spool *spool, const struct record *rec, const uint8
 static int take_record(struct spool *spool, const struct record *rec, const uint8_t *payload)
 {
     struct reader *reader = &spool->reader;
-    note_source(spool, rec, payload);
+    if (rec->type == REC_CHECKPOINT)
+        note_checkpoint(spool, rec, payload);
+    if (rec->type == REC_SOURCE)
+        note_source(spool, rec, payload);
     if (rec->type == REC_CHECKPOINT || rec->seq < reader->next_seq)
         return 0;
-    if (reader->seg->next && rec->seq >= reader->seg->next->base_seq)
-        return 0; /* could not be synced here and was written again there */
+    if (rec->seq >= reader->seg->end_seq)
+        return 0; /* could not be synced here and was written again in a newer segment */
     if (reader->next_seq >= reader->counted_seq) /* not when it is read again */
         spool->stats.missing_records += rec->seq - reader->next_seq;
     reader->next_seq = rec->seq + 1;
@@ -114,12 +155,14 @@ static int take_record(struct spool *spool, const struct record *rec, const uint
     return rec->type == REC_DATA || rec->type == REC_END;
 }
 
-/* 1 = in the next segment, 0 = there is none. */
+/* 1 = in the next segment, 0 = there is none: everything is read. */
 static int next_segment(struct spool *spool, struct err *err)
 {
     struct segment *next = spool->reader.seg->next;
-    if (!next)
+    if (!next) {
+        registry_clear(&spool->reader.sources);
         return 0;
+    }
     return enter_segment(spool, next, err) ? -1 : 1;
 }
 

@@ -12,8 +12,9 @@
  *       16    8  seq
  *       24    4  source number
  *       28    4  0
- *       32    8  from
- *       40    8  to
+ *       32    8  from: offset in the file
+ *       40    8  to: the same; what lies between is the payload, or DATA's flags say that it is not here (skipped,
+ *                lost), or, in END, it is what was written and never read
  *       48    8  time, ns since the epoch
  *       56    4  0
  *       60    4  CRC-32C of bytes 0..59, started with the segment's salt

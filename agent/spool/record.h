@@ -13,8 +13,9 @@ enum record_type {
     REC_CHECKPOINT =
         1, /* all sources of the registry; first in a segment; its seq is the segment's base */
     REC_SOURCE = 2, /* a new source */
-    REC_DATA = 3,   /* a chunk */
-    REC_END = 4,    /* a source's end: to = its size, flags = enum end_proof */
+    REC_DATA = 3,   /* a chunk; without payload if it is CHUNK_SKIPPED or CHUNK_LOST */
+    REC_END =
+        4, /* a source's end: from = read so far, to - from = bytes lost behind it, flags = enum end_proof */
 };
 
 struct record {

@@ -3,9 +3,14 @@
  * Happy path: list; the newest segment with a whole checkpoint gives the registry; rolling forward over its records
  * and those of newer segments gives the positions; the cursor file says what is delivered; a new segment begins.
  * Older segments are not read: start-up time does not depend on the backlog.
- * Failure modes: a file that is not a segment of this spool goes to bad/ and is named in the log. A torn tail is cut
- * off and counted: no position moved over it. No valid cursor: everything here is delivered (again). A cursor
+ * Failure modes: a file that is not a segment of this spool goes to bad/ (list.c). A torn tail is cut off and counted: no position moved over it. No valid cursor: everything here is delivered (again). A cursor
  * behind the end (a power cut took records the broker has already): it stays, new records get numbers from there.
+ *
+ * Two segments named .open: a crash came while the older one (A) was being closed; nothing behind its records was promised
+ * yet. B's checkpoint counts all records of A, but a power cut may have taken some of them and left B. So positions
+ * come from A's checkpoint and A's records, then B's, without its checkpoint. If A's records do not lead up to B's first
+ * one, B is removed: its lines are read from the logs again. Where a sync failed, B, or a third one (C) when B failed too,
+ * begins with records that A has as well: those in the newest one count, the same as for the reader.
  */
 #include "store.h"
 
@@ -13,85 +18,7 @@
 #include <posta/log.h>
 
 #include <stdlib.h>
-#include <sys/random.h>
 #include <unistd.h>
-
-/* ---- the list ---- */
-
-static int quarantine(struct spool *spool, struct segment **at, const char *why, struct err *err)
-{
-    struct segment *seg = *at;
-    log_error("spool", "%s; moved to %s/bad, nothing of it is delivered", why, spool->dir);
-    if (segment_quarantine(spool->dir, seg, err))
-        return -1;
-    spool->stats.damaged_regions++;
-    *at = seg->next;
-    free(seg);
-    return 0;
-}
-
-/* Read the header of each; those without a good one go to bad/. A read error stops the start: it may pass. */
-static int check_headers(struct spool *spool, struct err *err)
-{
-    for (struct segment **at = &spool->first; *at;) {
-        int fd = segment_open(spool->dir, *at, err);
-        if (fd < 0 && err->kind != ERR_CORRUPT)
-            return -1;
-        if (fd < 0) {
-            char why[ERR_TEXT_BYTES];
-            memcpy(why, err->text, sizeof why);
-            if (quarantine(spool, at, why, err))
-                return -1;
-            continue;
-        }
-        (void)fs_close(fd); /* read-only */
-        at = &(*at)->next;
-    }
-    return 0;
-}
-
-static bool has_segment_of(const struct spool *spool, const uint8_t *uuid)
-{
-    for (const struct segment *seg = spool->first; seg; seg = seg->next)
-        if (memcmp(seg->uuid, uuid, UUID_BYTES) == 0)
-            return true;
-    return false;
-}
-
-/* The cursor says which spool this is; without one, the oldest segment. */
-static void choose_uuid(struct spool *spool)
-{
-    if (cursor_uuid(spool->dir, spool->uuid) && has_segment_of(spool, spool->uuid))
-        return;
-    if (spool->first) {
-        memcpy(spool->uuid, spool->first->uuid, UUID_BYTES);
-        return;
-    }
-    ssize_t n = getrandom(spool->uuid, UUID_BYTES, 0);
-    (void)n; /* 16 bytes always come whole (getrandom(2)) */
-}
-
-/* What is not of this spool goes to bad/; the rest is counted. */
-static int keep_own(struct spool *spool, struct err *err)
-{
-    for (struct segment **at = &spool->first; *at;) {
-        if (memcmp((*at)->uuid, spool->uuid, UUID_BYTES) != 0) {
-            char *path = segment_path(spool->dir, *at),
-                 *why = mem_printf("%s is of another spool", path);
-            int rc = quarantine(spool, at, why, err);
-            free(path);
-            free(why);
-            if (rc)
-                return -1;
-            continue;
-        }
-        spool->last = *at;
-        spool->stats.segments++;
-        spool->stats.disk_bytes += (*at)->size;
-        at = &(*at)->next;
-    }
-    return 0;
-}
 
 /* ---- the registry ---- */
 
@@ -120,11 +47,15 @@ static int roll_over(struct spool *spool, struct segment *seg, bool *has_checkpo
         return -1;
     int rc;
     while ((rc = scan_next(&scan, &rec, &payload, err)) > 0) {
-        if (!*has_checkpoint && (rec.type != REC_CHECKPOINT ||
-                                 registry_unpack(&spool->sources, payload, rec.payload_len)))
+        if (!*has_checkpoint &&
+            (rec.type != REC_CHECKPOINT ||
+             registry_unpack(&spool->sources, payload, rec.payload_len, NULL, NULL)))
             break;
+        if (!*has_checkpoint && spool->next_seq < seg->base_seq)
+            spool->next_seq = seg->base_seq;
         *has_checkpoint = true;
-        apply(spool, &rec, payload);
+        if (rec.seq < seg->end_seq)
+            apply(spool, &rec, payload);
     }
     scan_close(&scan);
     return rc < 0 ? -1 : 0;
@@ -138,11 +69,16 @@ static struct segment *before(const struct spool *spool, const struct segment *s
     return prev;
 }
 
-/* The newest segment whose checkpoint is whole; the registry is as of its end. NULL if there is none. */
-static int find_checkpoint(struct spool *spool, struct segment **found, struct err *err)
+/* The newest segment whose checkpoint is whole; the registry is as of its end. NULL if there is none. With is_sure, the
+ * records that the checkpoint counts are sure to be there. */
+static int find_checkpoint(struct spool *spool, bool is_sure, struct segment **found,
+                           struct err *err)
 {
     for (*found = spool->last; *found; *found = before(spool, *found)) {
+        const struct segment *prev = before(spool, *found);
         bool has_checkpoint = false;
+        if (is_sure && prev && prev->is_open)
+            continue;
         if (roll_over(spool, *found, &has_checkpoint, err))
             return -1;
         if (has_checkpoint)
@@ -154,24 +90,59 @@ static int find_checkpoint(struct spool *spool, struct segment **found, struct e
     return 0;
 }
 
+/* It was begun, and a power cut took records before it. */
+static int remove_unfounded(struct spool *spool, struct segment *prev, struct err *err)
+{
+    struct segment *seg = prev->next;
+    char *path = segment_path(spool->dir, seg);
+    int rc = fs_unlink(path, err);
+    if (rc == 0) {
+        log_warn("spool",
+                 "%s: %llu bytes behind lost records left out; they are read from the logs again",
+                 path, (unsigned long long)seg->size);
+        spool->stats.torn_bytes += seg->size;
+        spool->stats.disk_bytes -= seg->size;
+        spool->stats.segments--;
+        prev->next = seg->next;
+        if (spool->last == seg)
+            spool->last = prev;
+        free(seg);
+    }
+    free(path);
+    return rc;
+}
+
+/* Apply all that is behind `from`; NULL = all there is. */
+static int roll_forward(struct spool *spool, struct segment *from, struct err *err)
+{
+    for (struct segment *prev = from, *seg; (seg = prev ? prev->next : spool->first);) {
+        if (prev && prev->is_open && seg->base_seq > spool->next_seq) {
+            if (remove_unfounded(spool, prev, err))
+                return -1;
+            continue;
+        }
+        bool has_checkpoint = true; /* of an older segment, or none is left */
+        if (spool->next_seq < seg->base_seq)
+            spool->next_seq = seg->base_seq;
+        if (roll_over(spool, seg, &has_checkpoint, err))
+            return -1;
+        prev = seg;
+    }
+    return 0;
+}
+
 static int recover_sources(struct spool *spool, struct err *err)
 {
-    struct segment *seg;
-    if (find_checkpoint(spool, &seg, err))
+    struct segment *seg = NULL;
+    if (find_checkpoint(spool, true /* sure */, &seg, err) ||
+        (!seg && find_checkpoint(spool, false /* any */, &seg, err)))
         return -1;
     if (!seg && spool->last)
         log_error("spool",
                   "%s: no checkpoint is readable: positions are lost, files are read from their "
                   "beginning",
                   spool->dir);
-    for (seg = seg ? seg->next : spool->first; seg; seg = seg->next) {
-        bool has_checkpoint = true; /* of an older segment, or none is left */
-        if (roll_over(spool, seg, &has_checkpoint, err))
-            return -1;
-    }
-    if (spool->last && spool->next_seq < spool->last->base_seq)
-        spool->next_seq = spool->last->base_seq;
-    return 0;
+    return roll_forward(spool, seg, err);
 }
 
 /* ---- the torn tail ---- */
@@ -190,6 +161,19 @@ static int cut_tail(struct spool *spool, struct segment *seg, uint64_t end, stru
         spool->stats.disk_bytes -= seg->size - end;
         seg->size = end;
     }
+    free(path);
+    return rc;
+}
+
+/* What was only written must be there for good before its name says so. */
+static int sync_whole(struct spool *spool, const struct segment *seg, struct err *err)
+{
+    char *path = segment_path(spool->dir, seg);
+    int fd = fs_open(path, O_RDONLY, 0, err);
+    int rc = fd < 0 || fs_sync(fd, err) ? -1 : 0;
+    (void)fs_close(fd); /* read-only */
+    if (rc)
+        err_wrap(err, "%s", path);
     free(path);
     return rc;
 }
@@ -216,7 +200,9 @@ static int close_open_segments(struct spool *spool, struct err *err)
         uint64_t end;
         if (!seg->is_open)
             continue;
-        if (find_end(spool, seg, &end, err) || (end < seg->size && cut_tail(spool, seg, end, err)))
+        if (find_end(spool, seg, &end, err))
+            return -1;
+        if (end < seg->size ? cut_tail(spool, seg, end, err) : sync_whole(spool, seg, err))
             return -1;
         if (segment_seal(spool->dir, seg, err))
             return -1;
@@ -246,10 +232,7 @@ int store_recover(struct spool *spool, struct err *err)
 {
     spool->next_seq = 1;
     spool->sources.next_no = 1;
-    if (segment_list(spool->dir, &spool->first, err) || check_headers(spool, err))
-        return -1;
-    choose_uuid(spool);
-    if (keep_own(spool, err) || recover_sources(spool, err) || recover_cursor(spool, err) ||
+    if (store_list(spool, err) || recover_sources(spool, err) || recover_cursor(spool, err) ||
         close_open_segments(spool, err))
         return -1;
     spool->synced_seq = spool->next_seq;

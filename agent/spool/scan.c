@@ -38,6 +38,13 @@ void scan_close(struct scan *scan)
     *scan = (struct scan)SCAN_INIT;
 }
 
+/* A checkpoint of many sources has made it large; it is not kept so. */
+static void shrink_window(struct scan *scan)
+{
+    if (scan->window.cap > 2 * READ_AHEAD_BYTES)
+        buf_free(&scan->window);
+}
+
 /* Have len bytes from `at` in the window. Returns them, or NULL if the segment ends before (err untouched)
  * or cannot be read (err set). */
 static const uint8_t *look(struct scan *scan, uint64_t at, size_t len, struct err *err)
@@ -50,6 +57,7 @@ static const uint8_t *look(struct scan *scan, uint64_t at, size_t len, struct er
         if (want > scan->seg->size - at)
             want = (size_t)(scan->seg->size - at);
         buf_clear(win);
+        shrink_window(scan);
         buf_reserve(win, want);
         ssize_t n = fs_pread(scan->fd, win->data, want, at, err);
         win->len = n < 0 ? 0 : (size_t)n;
@@ -143,6 +151,7 @@ int scan_next(struct scan *scan, struct record *rec, const uint8_t **payload, st
     }
     if (scan->at < scan->seg->size && !scan->seg->is_open)
         count_damage(scan, scan->at, scan->seg->size, "cut short");
+    shrink_window(scan);
     if (!scan->torn_at)
         scan->torn_at = scan->at < scan->seg->size ? scan->at : scan->seg->size;
     return 0;

@@ -1,7 +1,9 @@
 /* segment.c: names and headers of segment files.
  *
  * The name says the state, so that recovery needs nothing but a listing:
- *   <no>.open   being appended to, or was when posta was killed: its last record may be torn
+ *   <no>.open   being appended to or being closed, or was when posta was killed: its last record may be torn, and after a
+ *               power cut it may lack what was not synced. There may be two or three of them, newest last: the checkpoint of
+ *               the one behind another counts only where the records of that one lead up to it (recover.c)
  *   <no>.seg    closed: every byte was synced before it got this name
  *   bad/        files that are not segments of this spool, kept for a human
  *
@@ -39,6 +41,13 @@ char *segment_path(const char *dir, const struct segment *seg)
                       seg->is_open ? "open" : "seg");
 }
 
+char *segment_closed_path(const char *dir, const struct segment *seg)
+{
+    struct segment closed = *seg;
+    closed.is_open = false;
+    return segment_path(dir, &closed);
+}
+
 void segment_pack_header(const struct segment *seg, uint8_t head[static SEGMENT_HEADER_BYTES])
 {
     memset(head, 0, SEGMENT_HEADER_BYTES);
@@ -72,20 +81,19 @@ static int read_header(int fd, struct segment *seg, struct err *err)
 {
     uint8_t head[SEGMENT_HEADER_BYTES];
     struct stat st;
+    if (fstat(fd, &st) < 0)
+        return err_sys(err, "stat");
+    seg->size = (uint64_t)st.st_size;
     ssize_t n = fs_pread(fd, head, sizeof head, 0, err);
     if (n < 0)
         return -1;
     if (n < (ssize_t)sizeof head)
         return err_set(err, ERR_CORRUPT, "header is cut short");
-    if (fstat(fd, &st) < 0)
-        return err_sys(err, "stat");
-    seg->size = (uint64_t)st.st_size;
     return unpack_header(head, seg, err);
 }
 
-int segment_open(const char *dir, struct segment *seg, struct err *err)
+static int open_path(char *path, struct segment *seg, struct err *err)
 {
-    char *path = segment_path(dir, seg);
     int fd = fs_open(path, O_RDONLY, 0, err);
     if (fd >= 0 && read_header(fd, seg, err)) {
         err_wrap(err, "%s", path);
@@ -93,6 +101,14 @@ int segment_open(const char *dir, struct segment *seg, struct err *err)
         fd = -1;
     }
     free(path);
+    return fd;
+}
+
+int segment_open(const char *dir, struct segment *seg, struct err *err)
+{
+    int fd = open_path(segment_path(dir, seg), seg, err);
+    if (fd < 0 && err->kind == ERR_GONE && seg->is_open) /* the helper renames it */
+        fd = open_path(segment_closed_path(dir, seg), seg, err);
     return fd;
 }
 
@@ -122,7 +138,7 @@ int segment_list(const char *dir, struct segment **first, struct err *err)
     *first = NULL;
     errno = 0;
     for (struct dirent *entry; (entry = readdir(stream));) {
-        struct segment seg = {0};
+        struct segment seg = {.end_seq = UINT64_MAX};
         if (entry->d_type != DT_DIR && parse_name(entry->d_name, &seg))
             insert_in_order(first, memcpy(mem_alloc(sizeof seg), &seg, sizeof seg));
     }
@@ -143,9 +159,7 @@ void segment_free_list(struct segment *first)
 
 int segment_seal(const char *dir, struct segment *seg, struct err *err)
 {
-    struct segment sealed = *seg;
-    sealed.is_open = false;
-    char *from = segment_path(dir, seg), *to = segment_path(dir, &sealed);
+    char *from = segment_path(dir, seg), *to = segment_closed_path(dir, seg);
     int rc = fs_rename(from, to, err);
     if (rc == 0) {
         seg->is_open = false;

@@ -11,8 +11,10 @@ enum { SEGMENT_HEADER_BYTES = 64, SEGMENT_VERSION = 1, UUID_BYTES = 16 };
 
 struct segment {
     uint64_t no;
-    uint64_t base_seq; /* seq of its first record that takes one */
-    uint64_t size;     /* bytes that count: what is behind is not ours */
+    uint64_t base_seq;    /* seq of its first record that takes one */
+    uint64_t size;        /* bytes that count: what is behind is not ours */
+    uint64_t synced_size; /* bytes before it are durable */
+    uint64_t end_seq;     /* records from this one on do not count: a newer segment has them */
     uint32_t salt;
     uint64_t counted_to; /* damage before it was counted */
     bool is_open;        /* named .open: may end in a torn record */
@@ -25,7 +27,7 @@ char *segment_path(const char *dir, const struct segment *seg);
 
 void segment_pack_header(const struct segment *seg, uint8_t head[static SEGMENT_HEADER_BYTES]);
 
-/* Open the file and check its header. Returns the descriptor (read-only), or -1: CORRUPT if it is not a segment of
+/* Open the file, which may be getting its closed name now, and check its header. Returns the descriptor (read-only), or -1: CORRUPT if it is not a segment of
  * this version. Fills salt, base_seq, uuid, size. */
 int segment_open(const char *dir, struct segment *seg, struct err *err) MUST_CHECK;
 
@@ -33,6 +35,8 @@ int segment_open(const char *dir, struct segment *seg, struct err *err) MUST_CHE
 int segment_list(const char *dir, struct segment **first, struct err *err) MUST_CHECK;
 void segment_free_list(struct segment *first);
 
+/* Its name once it is closed. Caller frees. */
+char *segment_closed_path(const char *dir, const struct segment *seg);
 /* Rename .open to .seg and make that durable. */
 int segment_seal(const char *dir, struct segment *seg, struct err *err) MUST_CHECK;
 

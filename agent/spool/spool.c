@@ -1,5 +1,5 @@
 /* spool.c: the spool as its users see it: open, registry, cursor, close. Format: segment.c, record.c, registry.c,
- * cursor.c. Appending: append.c. Reading: reader.c. What a start does: recover.c.
+ * cursor.c. Appending: append.c, begin.c. Syncing: sync.c, syncer.c. Reading: reader.c. What a start does: recover.c.
  *
  * Happy path: tail appends chunks, the pipeline syncs, the sender reads behind and moves the cursor, and segments that
  * lie wholly before the cursor are unlinked.
@@ -51,7 +51,8 @@ static void drop_first(struct spool *spool)
 
 static bool is_delivered(const struct spool *spool, const struct segment *seg)
 {
-    return seg->next && seg->next->base_seq <= spool->cursor.pos.seq && spool->reader.seg != seg;
+    return seg->next && seg->next->base_seq <= spool->cursor.pos.seq && spool->reader.seg != seg &&
+           seg != spool->closing; /* the next one's checkpoint is not durable yet */
 }
 
 void store_drop_delivered(struct spool *spool)
@@ -76,17 +77,33 @@ static int lock_and_recover(struct spool *spool, struct err *err)
     return store_recover(spool, err) || reader_open(spool, spool->cursor.pos, err) ? -1 : 0;
 }
 
+static void close_files(struct spool *spool)
+{
+    cursor_close(&spool->cursor);
+    (void)fs_close(spool->fd);         /* synced before, or lost with a logged error */
+    (void)fs_close(spool->closing_fd); /* the same */
+    (void)fs_close(spool->lock_fd);    /* gives up the lock */
+}
+
 static void free_spool(struct spool *spool)
 {
     reader_close(&spool->reader);
-    cursor_close(&spool->cursor);
-    (void)fs_close(spool->fd);      /* synced before, or lost with a logged error */
-    (void)fs_close(spool->lock_fd); /* gives up the lock */
+    if (syncer_free(
+            spool->syncer)) /* else it may still sync and rename: no other posta may begin here */
+        close_files(spool);
     segment_free_list(spool->first);
     registry_clear(&spool->sources);
+    registry_clear(&spool->leaving);
     buf_free(&spool->scratch);
     free(spool->dir);
     free(spool);
+}
+
+static enum sync_way choose_way(const struct spool *spool, enum sync_way wanted)
+{
+    if (wanted != SYNC_AUTO)
+        return wanted;
+    return fs_is_in_memory(spool->lock_fd) ? SYNC_INLINE : SYNC_THREAD;
 }
 
 int spool_open(struct spool **out, const struct spool_config *config, struct err *err)
@@ -95,13 +112,15 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
     spool->dir = mem_dup(config->path);
     spool->max_bytes = config->max_bytes;
     spool->segment_bytes = config->segment_bytes;
-    spool->fd = spool->lock_fd = -1;
+    spool->fd = spool->closing_fd = spool->lock_fd = -1;
+    spool->wait_until_ns = INT64_MAX;
     spool->cursor = (struct cursor)CURSOR_INIT;
     spool->reader.scan = (struct scan)SCAN_INIT;
     if (lock_and_recover(spool, err)) {
         free_spool(spool);
         return err_wrap(err, "open spool");
     }
+    spool->syncer = syncer_new(choose_way(spool, config->sync_way));
     store_drop_delivered(spool);
     *out = spool;
     return 0;
@@ -112,7 +131,10 @@ void spool_close(struct spool *spool)
     if (!spool)
         return;
     struct err err;
-    if (spool_sync(spool, &err) || spool_save_cursor(spool, true, &err))
+    if (spool_sync(spool, &err))
+        log_error("spool", "on close: %s", err.text);
+    bool does_answer = !syncer_is_busy(spool->syncer);
+    if (spool_save_cursor(spool, does_answer, &err))
         log_error("spool", "on close: %s", err.text);
     free_spool(spool);
 }
@@ -135,9 +157,36 @@ struct source *spool_source_by_id(struct spool *spool, const struct file_id *id)
     return registry_by_id(&spool->sources, id);
 }
 
+/* Where its last records are not durable, it stays known for the case that they must be written again. */
+struct source *spool_source_by_birth(struct spool *spool, uint64_t ino, int64_t btime_ns)
+{
+    return registry_by_birth(&spool->sources, ino, btime_ns);
+}
+
 void spool_forget(struct spool *spool, struct source *src)
 {
-    registry_drop(&spool->sources, src);
+    registry_take(&spool->sources, src);
+    if (spool_is_dirty(spool))
+        registry_put(&spool->leaving, src);
+    else
+        reader_inherit(&spool->reader, src);
+}
+
+/* ---- marks ---- */
+
+uint64_t spool_mark(const struct spool *spool)
+{
+    return spool->next_seq;
+}
+
+bool spool_is_durable(const struct spool *spool, uint64_t mark)
+{
+    return mark <= spool->synced_seq;
+}
+
+bool spool_is_delivered(const struct spool *spool, uint64_t mark)
+{
+    return mark <= spool->cursor.pos.seq;
 }
 
 /* ---- cursor ---- */

@@ -1,7 +1,8 @@
 /* spool.h: the crash-safe store between files and broker, and the registry of positions.
  *
  * A folder of segments. Records are appended to the newest; readers follow behind; a segment goes when everything in it
- * is delivered. Two watermarks: durable (synced) and delivered (the cursor). Loop thread only.
+ * is delivered. Two watermarks: durable (synced) and delivered (the cursor). Loop thread only; a helper thread of its own
+ * waits for the disk, so that appending does not.
  */
 #ifndef POSTA_SPOOL_H
 #define POSTA_SPOOL_H
@@ -13,10 +14,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+enum sync_way {
+    SYNC_AUTO,    /* by the thread, but where a sync has nothing to do: on tmpfs */
+    SYNC_INLINE,  /* at once, on the caller's thread */
+    SYNC_THREAD,  /* by the helper thread */
+    SYNC_BY_HAND, /* for tests: step by step (syncer.h), or where somebody waits */
+};
+
 struct spool_config {
-    const char *path;       /* folder; made with mode 0700 if missing; borrowed */
-    uint64_t max_bytes;     /* all segments together; 0 = no limit */
-    uint64_t segment_bytes; /* a segment is closed when it has reached this */
+    const char *path;   /* folder; made with mode 0700 if missing; borrowed */
+    uint64_t max_bytes; /* all segments together; 0 = no limit */
+    uint64_t
+        segment_bytes; /* the next segment begins when one has reached this; it may be more while a sync is slow */
+    enum sync_way sync_way;
 };
 
 /* Counted since the start; what a start found is in the recovered_ and damaged_ rows. */
@@ -40,7 +50,8 @@ struct spool;
  * counted, logged and moved to bad/. Errors: AGAIN (another posta holds it), DENIED, FULL, IO. */
 int spool_open(struct spool **spool, const struct spool_config *config, struct err *err) MUST_CHECK;
 
-/* Sync, save the cursor, unlock, free. NULL is fine. */
+/* Sync, save the cursor, unlock, free. Does not wait for the disk beyond spool_wait_until: then the helper thread and what
+ * it works on are left behind, locked, for the end of the process. NULL is fine. */
 void spool_close(struct spool *spool);
 
 const struct spool_stats *spool_stats(struct spool *spool);
@@ -50,29 +61,53 @@ const struct spool_stats *spool_stats(struct spool *spool);
 /* The first source; follow ->next. Owned by the spool; stable until spool_forget. */
 struct source *spool_sources(struct spool *spool);
 struct source *spool_source_by_id(struct spool *spool, const struct file_id *id);
+struct source *spool_source_by_birth(struct spool *spool, uint64_t ino, int64_t btime_ns);
 
 /* Begin a source. proto gives identity, epoch, path, input; number and time are filled in. */
 int spool_add_source(struct spool *spool, const struct source *proto, struct source **src,
                      struct err *err) MUST_CHECK;
 
-/* Drop an ended source whose file is gone; takes effect in the next segment's checkpoint. */
+/* Drop an ended source whose file is gone; takes effect in the next segment's checkpoint. Its struct is not the caller's
+ * any more; what spool_next gave out of it stays as it was promised there. */
 void spool_forget(struct spool *spool, struct source *src);
 
 /* ---- appending: all move src's position ---- */
 
 /* Append one chunk; chunk->from must be src->offset. FULL: no room now, nothing was written, the position
- * stays: try again when delivery has made room. */
+ * stays: try again when delivery has made room. New sources, ends and chunks without bytes may take a little more
+ * than max_bytes (64 KB), so that they can be noted when it is full. */
 int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk,
                  struct err *err) MUST_CHECK;
 
-/* The source is read to its end. */
+/* The source is at its end: as far as is known, lost_bytes were written behind its position and are not to be had any
+ * more. */
 int spool_end_source(struct spool *spool, struct source *src, enum end_proof proof,
-                     struct err *err) MUST_CHECK;
+                     uint64_t lost_bytes, struct err *err) MUST_CHECK;
 
-/* Make everything appended so far durable. On failure the un-synced records are written again into a new
- * segment; -1 only if that failed too (nothing is lost, call again later). */
+/* ---- syncing ---- */
+
+/* Begin to make everything appended so far durable. 0 = it is already; 1 = under way, or something else is: spool_sync_done
+ * will tell; -1 = failed, nothing is lost, call again later. Never waits for the disk, unless a sync has failed: then the
+ * un-synced records are first written again into a new segment. */
+int spool_sync_start(struct spool *spool, struct err *err) MUST_CHECK;
+/* Readable when a step is done, also of one that spool_append began: then call spool_sync_done. -1 = there is never
+ * anything to wait for. */
+int spool_sync_fd(const struct spool *spool);
+/* Take note of what is done: marks may have moved, room may have been made. -1 as spool_sync_start. */
+int spool_sync_done(struct spool *spool, struct err *err) MUST_CHECK;
+
+/* Make everything appended so far durable, and wait for it. -1: nothing is lost, call again later. */
 int spool_sync(struct spool *spool, struct err *err) MUST_CHECK;
+/* Whoever waits for the disk gives up at this time (monotonic). */
+void spool_wait_until(struct spool *spool, int64_t until_ns);
+/* Something is not durable yet. */
 bool spool_is_dirty(const struct spool *spool);
+
+/* ---- marks: everything appended before the call is before the mark ---- */
+
+uint64_t spool_mark(const struct spool *spool);
+bool spool_is_durable(const struct spool *spool, uint64_t mark);
+bool spool_is_delivered(const struct spool *spool, uint64_t mark);
 
 /* ---- reading and the cursor ---- */
 
@@ -92,7 +127,8 @@ struct spool_item {
     struct chunk chunk;   /* DATA; bytes borrowed until the next spool_next or rewind */
     uint64_t skip;        /* payload bytes at its beginning that were delivered before */
     enum end_proof proof; /* END */
-    uint64_t end_offset;  /* END */
+    uint64_t end_offset;  /* END: it was read up to here */
+    uint64_t lost_bytes;  /* END: and these behind it were lost */
 };
 
 /* The next item in order. 1 = item filled, 0 = nothing more now, -1 = error (IO: try again later). */
@@ -108,7 +144,9 @@ void spool_rewind(struct spool *spool);
  * file at spool_save_cursor. */
 void spool_delivered(struct spool *spool, struct spool_pos pos);
 struct spool_pos spool_cursor(const struct spool *spool);
+/* With sync it waits for the disk; spool_sync_cursor leaves that to the helper thread, what fails is said. */
 int spool_save_cursor(struct spool *spool, bool sync, struct err *err) MUST_CHECK;
+void spool_sync_cursor(struct spool *spool);
 bool spool_cursor_is_dirty(const struct spool *spool);
 
 /* The position behind the last record. */

@@ -8,14 +8,17 @@
 #include "scan.h"
 #include "segment.h"
 #include "spool.h"
+#include "syncer.h"
 
 struct reader {
     struct segment *seg; /* being read, NULL = none yet */
     struct scan scan;
-    struct registry sources; /* as of the record that was read last */
-    uint64_t counted_seq;    /* records before it were counted as missing when they were */
-    struct source unknown;   /* stands for a source whose record was damaged */
-    uint64_t next_seq;       /* the record expected next */
+    struct registry
+        sources;      /* of the records read in this segment, those that are forgotten meanwhile */
+    uint32_t seen_no; /* no source of this or a higher number was met in them */
+    uint64_t counted_seq;  /* records before it were counted as missing when they were */
+    struct source unknown; /* stands for a source whose record was damaged */
+    uint64_t next_seq;     /* the record expected next */
 };
 
 struct spool {
@@ -25,19 +28,46 @@ struct spool {
     uint8_t uuid[UUID_BYTES];
     struct segment *first, *last; /* last is the one appended to */
     int fd;                       /* of last, for writing */
+    struct segment *closing; /* the one before last, still to be synced or renamed; NULL = it is */
+    int closing_fd;          /* of closing; -1 = its bytes are synced */
     uint64_t next_seq;
-    uint64_t synced_size; /* of last: bytes before it are durable */
-    uint64_t synced_seq;  /* records before it are durable */
-    bool has_failed;      /* last could not be synced: nothing more goes into it */
+    uint64_t synced_seq; /* records before it are durable */
+    bool has_failed;     /* closing or last could not be synced: nothing more goes into last */
+    struct syncer *syncer;
+    struct {                    /* the job under way, when it is done */
+        bool has_records;       /* it is not for the cursor alone */
+        uint64_t size;          /* synced_size of last */
+        uint64_t seq;           /* synced_seq */
+        struct source *leaving; /* the first of spool->leaving when it began */
+    } job;
+    bool wants_cursor_sync; /* with the next job */
+    int64_t wait_until_ns;  /* the helper is not waited for beyond this */
     struct registry sources;
+    struct registry leaving; /* forgotten, but some of their records may not be durable yet */
     struct cursor cursor;
     struct reader reader;
     struct spool_stats stats;
     struct buf scratch; /* payloads of SOURCE and CHECKPOINT records */
 };
 
-/* append.c: begin a new segment behind the last one, with a checkpoint, durable. On failure nothing changed. */
+/* append.c: at the end of seg; on failure nothing has moved. */
+int store_write_record(int fd, struct segment *seg, struct record *rec, const void *payload,
+                       struct err *err) MUST_CHECK;
+
+/* begin.c: new segments, each with a checkpoint. */
+/* Behind the last one, durable; none may be closing. On failure nothing changed. */
 int store_begin_segment(struct spool *spool, struct err *err) MUST_CHECK;
+/* Behind the last one, which is closing from now on, by a job that this starts. No other may be under way. On failure
+ * nothing is lost and the caller may try again. */
+int store_roll(struct spool *spool, struct err *err) MUST_CHECK;
+/* In place of what could not be synced: its records are written again, durable. On failure nothing changed. */
+int store_replace_failed(struct spool *spool, struct err *err) MUST_CHECK;
+
+/* sync.c */
+/* Make up for a failed sync, if there was one. */
+int store_mend(struct spool *spool, struct err *err) MUST_CHECK;
+/* Forgotten sources from this one on in the list: their records are durable. */
+void store_let_leave(struct spool *spool, struct source *first);
 
 /* reserve.c: room kept back for a new segment on a full disk; give it: true if there was one. */
 void reserve_make(struct spool *spool);
@@ -46,11 +76,16 @@ bool reserve_give(struct spool *spool);
 /* spool.c: unlink the segments that are delivered. */
 void store_drop_delivered(struct spool *spool);
 
+/* list.c: the segments of this spool in the folder, with their sizes and where each ends to count. */
+int store_list(struct spool *spool, struct err *err) MUST_CHECK;
+
 /* recover.c: find segments, registry, next_seq and cursor in the folder. */
 int store_recover(struct spool *spool, struct err *err) MUST_CHECK;
 
 /* reader.c */
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err) MUST_CHECK;
 void reader_close(struct reader *reader);
+/* Takes a source that is in no table any more; keeps it if records that are still to be given out may be of it. */
+void reader_inherit(struct reader *reader, struct source *src);
 
 #endif

@@ -90,10 +90,14 @@ static inline int folder_setup(void **state)
     return *state ? 0 : -1;
 }
 
+/* How all that spool_start opens is synced. */
+static enum sync_way test_sync_way;
+
 static inline int folder_teardown(void **state)
 {
     fs_set_faults(NULL, 0);
     clock_set(NULL);
+    test_sync_way = SYNC_AUTO;
     folder_empty(*state);
     int rc = rmdir(*state);
     free(*state);
@@ -197,8 +201,10 @@ static inline char known_byte(uint64_t ino, uint64_t at)
 
 static inline struct spool *spool_start(const char *dir, uint64_t max_bytes, uint64_t segment_bytes)
 {
-    const struct spool_config config = {
-        .path = dir, .max_bytes = max_bytes, .segment_bytes = segment_bytes};
+    const struct spool_config config = {.path = dir,
+                                        .max_bytes = max_bytes,
+                                        .segment_bytes = segment_bytes,
+                                        .sync_way = test_sync_way};
     struct spool *spool = NULL;
     struct err err = ERR_INIT;
     if (spool_open(&spool, &config, &err))
@@ -244,6 +250,14 @@ static inline void sync_now(struct spool *spool)
 {
     struct err err = ERR_INIT;
     if (spool_sync(spool, &err))
+        fail_msg("%s", err.text);
+}
+
+/* Begin to, unless that is under way. */
+static inline void begin_sync(struct spool *spool)
+{
+    struct err err = ERR_INIT;
+    if (spool_sync_start(spool, &err) < 0)
         fail_msg("%s", err.text);
 }
 
@@ -365,23 +379,38 @@ static inline bool json_eat_string(struct json *json)
     return json_eat(json, "\"");
 }
 
-static inline bool json_eat_number(struct json *json)
+static inline bool json_eat_digits(struct json *json)
 {
     const char *begin = json->at;
     while (json->at < json->end && *json->at >= '0' && *json->at <= '9')
         json->at++;
-    return json->at > begin && (*begin != '0' || json->at == begin + 1);
+    return json->at > begin;
 }
 
-/* What posta writes: objects, lists, texts, whole numbers, true and false, without spaces. */
+static inline bool json_eat_number(struct json *json)
+{
+    (void)json_eat(json, "-");
+    const char *begin = json->at;
+    if (!json_eat_digits(json) || (*begin == '0' && json->at > begin + 1))
+        return false;
+    if (json_eat(json, ".") && !json_eat_digits(json))
+        return false;
+    if (!json_eat(json, "e") && !json_eat(json, "E"))
+        return true;
+    if (!json_eat(json, "+"))
+        (void)json_eat(json, "-");
+    return json_eat_digits(json);
+}
+
+/* What posta writes: without spaces. */
 static inline bool json_eat_value(struct json *json)
 {
     bool is_object = json_eat(json, "{");
     const char *end = is_object ? "}" : "]";
     if (!is_object && !json_eat(json, "["))
-        return json_eat(json, "\"")
-                   ? json_eat_string(json)
-                   : json_eat(json, "true") || json_eat(json, "false") || json_eat_number(json);
+        return json_eat(json, "\"") ? json_eat_string(json)
+                                    : json_eat(json, "true") || json_eat(json, "false") ||
+                                          json_eat(json, "null") || json_eat_number(json);
     if (json_eat(json, end))
         return true;
     do {

@@ -1,14 +1,15 @@
 /* test_spool_faults.c: every call the spool makes to the disk fails once, and for ever, at each of its places.
  *
  * One script of work runs again and again; run n fails at the nth call of one kind. Whatever happens, what was synced is there
- * after a kill and after a close, nothing twice, and the spool works again once the disk does.
+ * after a kill and after a close, nothing twice, and the spool works again once the disk does. All of it three times: syncs are
+ * done at once, by the helper thread, and step by step between the others' calls.
  */
 #include "posta_test.h"
 #include "spool/store.h"
 
 #include <sys/syscall.h>
 
-enum { N_FILES = 3, N_STEPS = 30, SEGMENT = 700 };
+enum { N_FILES = 3, N_STEPS = 60, SEGMENT = 1000 };
 
 /* ---- fdatasync, seen from here ---- */
 
@@ -31,8 +32,15 @@ struct run {
     struct spool *spool;
     uint64_t appended[MAX_FILES], durable[MAX_FILES], delivered[MAX_FILES];
     unsigned n_failed;
-    uint64_t segments; /* at the end */
+    uint64_t promised[MAX_FILES], mark; /* durable when the mark is; 0 = no promise */
 };
+
+static _Atomic(unsigned) n_met; /* faults in this run */
+
+static void count_fault(void)
+{
+    n_met++;
+}
 
 static int note(struct run *run, int rc)
 {
@@ -60,6 +68,27 @@ static void step_sync(struct run *run)
         memcpy(run->durable, run->appended, sizeof(run->durable));
 }
 
+/* Begin a sync, and see what became of the one before. */
+static void step_begin_sync(struct run *run)
+{
+    struct err err;
+    if (run->mark && spool_is_durable(run->spool, run->mark)) {
+        memcpy(run->durable, run->promised, sizeof(run->durable));
+        run->mark = 0;
+    }
+    if (!run->mark) {
+        run->mark = spool_mark(run->spool);
+        memcpy(run->promised, run->appended, sizeof(run->promised));
+    }
+    note(run, spool_sync_start(run->spool, &err));
+    for (int i = 0; i < 3 && test_sync_way == SYNC_BY_HAND; i++)
+        syncer_step(run->spool->syncer);
+    if (test_sync_way == SYNC_THREAD && run->spool->next_seq % 2)
+        (void)syncer_wait(run->spool->syncer,
+                          INT64_MAX); /* now and then it is faster than the others */
+    note(run, spool_sync_done(run->spool, &err));
+}
+
 static void step_deliver(struct run *run)
 {
     struct err err;
@@ -72,21 +101,24 @@ static void step_deliver(struct run *run)
     assert_int_equal(item.chunk.from + item.skip, run->delivered[item.src->id.ino]);
     run->delivered[item.src->id.ino] = item.chunk.to;
     delivered_up_to(run->spool, &item);
-    note(run, spool_save_cursor(run->spool, item.seq % 2, &err));
+    note(run, spool_save_cursor(run->spool, item.seq % 3 == 0, &err));
+    if (item.seq % 3 == 1)
+        spool_sync_cursor(run->spool);
 }
 
 static void run_steps(struct run *run)
 {
     for (int step = 0; step < N_STEPS; step++) {
         step_append(run, step);
-        if (step % 4 == 3)
+        if (step % 8 == 7)
             step_sync(run);
+        else
+            step_begin_sync(run);
         if (step % 2 == 1)
             step_deliver(run);
         if (step == N_STEPS / 2)
             spool_rewind(run->spool);
     }
-    run->segments = spool_stats(run->spool)->segments;
 }
 
 /* ---- what must be true ---- */
@@ -119,12 +151,17 @@ static void check_after_kill(const struct run *run)
 {
     struct folder now = {.n = 0};
     char *copy = path_in(run->dir, "copy");
+    enum sync_way way = test_sync_way;
+    (void)syncer_wait(run->spool->syncer,
+                      INT64_MAX); /* so that no name changes while it is copied */
+    test_sync_way = SYNC_INLINE;
     folder_read(run->dir, &now);
     assert_int_equal(mkdir(copy, 0700), 0);
     folder_write(copy, &now);
     struct spool *spool = spool_start(copy, 0, SEGMENT);
     check_content(run, spool, false);
     spool_close(spool);
+    test_sync_way = way;
     folder_empty(copy);
     rmdir(copy);
     free(copy);
@@ -145,10 +182,12 @@ static void check_after_close(struct run *run)
 
 static void run_with(const char *dir, const struct fs_fault *fault, struct run *run)
 {
-    const struct spool_config config = {.path = dir, .segment_bytes = SEGMENT};
+    const struct spool_config config = {
+        .path = dir, .segment_bytes = SEGMENT, .sync_way = test_sync_way};
     struct err err = ERR_INIT;
     folder_empty(dir);
     *run = (struct run) {.dir = dir};
+    n_met = 0;
     fs_set_faults(fault, 1);
     if (note(run, spool_open(&run->spool, &config, &err)) == 0)
         run_steps(run);
@@ -164,22 +203,33 @@ static void run_with(const char *dir, const struct fs_fault *fault, struct run *
 }
 
 /* Fails at each place of this kind, once and from there on, until a run meets no fault. */
-static void fail_everywhere(const char *dir, enum fs_call call, int error, size_t short_len)
+static int fail_at_each_place(const char *dir, enum fs_call call, int error, size_t short_len)
 {
-    struct run clean, run;
+    struct run run;
     const struct fs_fault never = {.call = call, .nth = 1000000};
-    run_with(dir, &never, &clean);
-    assert_int_equal(clean.n_failed, 0);
-    int n = 0;
-    do {
+    run_with(dir, &never, &run);
+    assert_int_equal(run.n_failed, 0);
+    for (int n = 1;; n++) {
         const struct fs_fault once = {
-            .call = call, .nth = ++n, .fail = error, .short_len = short_len};
+            .call = call, .nth = n, .fail = error, .short_len = short_len, .meets = count_fault};
         struct fs_fault from_now = once;
         from_now.times = -1;
         run_with(dir, &once, &run);
+        if (n_met == 0)
+            return n - 1;
         run_with(dir, &from_now, &run);
-    } while (run.n_failed || run.segments != clean.segments);
-    print_message("%d places\n", n - 1);
+    }
+}
+
+static void fail_everywhere(const char *dir, enum fs_call call, int error, size_t short_len)
+{
+    static const enum sync_way ways[] = {SYNC_INLINE, SYNC_THREAD, SYNC_BY_HAND};
+    int n_places[COUNT(ways)];
+    for (size_t i = 0; i < COUNT(ways); i++) {
+        test_sync_way = ways[i];
+        n_places[i] = fail_at_each_place(dir, call, error, short_len);
+    }
+    print_message("%d, %d and %d places\n", n_places[0], n_places[1], n_places[2]);
 }
 
 static void open_may_fail_anywhere(void **state)

@@ -281,7 +281,7 @@ static void a_folder_of_garbage_opens(void **state)
         for (size_t k = 0; k < sizeof(bytes); k++)
             bytes[k] = (char)random_next();
         snprintf(name, sizeof(name), "%016x.%s", i, i % 2 ? "open" : "seg");
-        file_write(*state, name, bytes, random_below(sizeof(bytes)));
+        file_write(*state, name, bytes, 64 + random_below(sizeof(bytes) - 64)); /* a whole header */
     }
     file_write(*state, "cursor", bytes, sizeof(bytes));
     file_write(*state, "lock", bytes, sizeof(bytes));
@@ -344,7 +344,7 @@ static void write_golden(const char *dir)
         put(spool, one, 100 + i);
         put(spool, two, 50 + i);
     }
-    if (spool_end_source(spool, two, END_LEASE, &err))
+    if (spool_end_source(spool, two, END_LEASE, 0, &err))
         fail_msg("%s", err.text);
     put(spool, one, 33);
     struct spool_item item;

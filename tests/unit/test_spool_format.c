@@ -159,14 +159,14 @@ static void sources_come_back_and_no_cut_table_is_taken_for_whole(void **state)
     struct buf packed = BUF_INIT;
     registry_put(&reg, sample_source(4, 0, 0));
     registry_put(&reg, sample_source(5, HANDLE_BYTES, ANCHOR_BYTES));
-    registry_pack(&reg, &packed);
+    registry_pack(&reg, NULL, &packed);
     for (size_t len = 0; len < packed.len; len++) {
         uint8_t *exact = mem_alloc(len); /* so that a read behind it is seen */
         memcpy(exact, packed.data, len);
-        assert_int_equal(registry_unpack(&found, exact, len), -1);
+        assert_int_equal(registry_unpack(&found, exact, len, NULL, NULL), -1);
         free(exact);
     }
-    assert_int_equal(registry_unpack(&found, (uint8_t *)packed.data, packed.len), 0);
+    assert_int_equal(registry_unpack(&found, (uint8_t *)packed.data, packed.len, NULL, NULL), 0);
     assert_int_equal(found.next_no, 9);
     for (uint32_t no = 4; no <= 5; no++)
         assert_same_source(registry_by_no(&found, no), registry_by_no(&reg, no));

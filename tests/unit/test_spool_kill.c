@@ -45,6 +45,7 @@ static void deliver_some(struct spool *spool, int fd)
 
 static void work(const char *dir, int fd)
 {
+    test_sync_way = random_below(2) ? SYNC_THREAD : SYNC_INLINE;
     struct spool *spool = spool_start(dir, 0, SEGMENT);
     struct err err;
     for (;;) {
@@ -54,8 +55,12 @@ static void work(const char *dir, int fd)
             try_put(spool, src, random_below(300), &err))
             _exit(5);
         tell(fd, APPENDED, ino, src->offset);
-        if (random_below(4) == 0 && spool_sync(spool, &err))
+        if (random_below(8) == 0 && spool_sync(spool, &err))
             _exit(6);
+        if (random_below(2) && spool_sync_start(spool, &err) < 0)
+            _exit(7);
+        if (spool_sync_done(spool, &err))
+            _exit(8);
         deliver_some(spool, fd);
     }
 }

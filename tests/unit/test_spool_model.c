@@ -4,11 +4,12 @@
  * all sources, the cursor, and the number of the next record.
  */
 #include "posta_test.h"
+#include "spool/store.h"
 
 enum { N_ROUNDS = 100, N_STEPS = 250, MAX_ITEMS = 600 };
 
 struct model_item {
-    uint64_t seq, ino, from, to;
+    uint64_t seq, ino, from, to; /* END: from is the end, what lies behind it is lost */
     uint8_t flags;
     size_t len;
     bool is_end;
@@ -51,10 +52,17 @@ static void step_add(uint64_t ino)
 
 static uint8_t random_flags(size_t *len)
 {
-    static const uint8_t rows[] = {
-        0, 0, 0, 0, CHUNK_CUT, CHUNK_LAST, CHUNK_SKIPPED, CHUNK_SKIPPED | CHUNK_RESUMED};
+    static const uint8_t rows[] = {0,
+                                   0,
+                                   0,
+                                   0,
+                                   CHUNK_CUT,
+                                   CHUNK_LAST,
+                                   CHUNK_LOST,
+                                   CHUNK_SKIPPED,
+                                   CHUNK_SKIPPED | CHUNK_RESUMED};
     uint8_t flags = rows[random_below(COUNT(rows))];
-    if (flags & CHUNK_SKIPPED)
+    if (flags & (CHUNK_SKIPPED | CHUNK_LOST))
         *len = 0;
     return flags;
 }
@@ -84,7 +92,7 @@ static void step_append(uint64_t ino)
                                                        .flags = flags,
                                                        .len = len};
     want->offset += covers;
-    want->anchored = len == covers ? want->anchored + len : 0;
+    want->anchored = len == covers && !(flags & CHUNK_LOST) ? want->anchored + len : 0;
     if (flags & CHUNK_RESUMED) { /* what was left out ended with a newline */
         want->anchored = 1;
         want->newline_end = want->offset;
@@ -96,12 +104,16 @@ static void step_end(uint64_t ino)
 {
     struct source *src = known(ino);
     struct err err;
+    uint64_t lost = random_below(3) * 1000;
     if (!src || model.source[ino].is_ended || model.n_items == MAX_ITEMS)
         return;
-    assert_int_equal(spool_end_source(model.spool, src, END_LEASE, &err), 0);
+    assert_int_equal(spool_end_source(model.spool, src, END_LEASE, lost, &err), 0);
     model.source[ino].is_ended = true;
-    model.item[model.n_items++] = (struct model_item) {
-        .seq = model.next_seq++, .ino = ino, .to = src->offset, .is_end = true};
+    model.item[model.n_items++] = (struct model_item) {.seq = model.next_seq++,
+                                                       .ino = ino,
+                                                       .from = src->offset,
+                                                       .to = src->offset + lost,
+                                                       .is_end = true};
 }
 
 static void step_forget(uint64_t ino)
@@ -124,9 +136,12 @@ static void step_read(void)
     assert_int_equal(item.seq, want->seq);
     assert_int_equal(item.src->id.ino, want->ino);
     assert_int_equal(item.type, want->is_end ? SPOOL_END : SPOOL_DATA);
-    assert_int_equal(want->is_end ? item.end_offset : item.chunk.to, want->to);
-    if (want->is_end)
+    if (want->is_end) {
+        assert_int_equal(item.end_offset, want->from);
+        assert_int_equal(item.lost_bytes, want->to - want->from);
         return;
+    }
+    assert_int_equal(item.chunk.to, want->to);
     assert_int_equal(item.chunk.from, want->from);
     assert_int_equal(item.chunk.flags, want->flags);
     assert_int_equal(item.chunk.len, want->len);
@@ -217,6 +232,16 @@ static void step_sync(void)
     assert_false(spool_is_dirty(model.spool));
 }
 
+static void step_sync_a_bit(void)
+{
+    if (random_below(2))
+        begin_sync(model.spool);
+    for (uint64_t n = random_below(4); n > 0 && test_sync_way == SYNC_BY_HAND; n--)
+        syncer_step(model.spool->syncer);
+    struct err err;
+    assert_int_equal(spool_sync_done(model.spool, &err), 0);
+}
+
 static void any_step(void)
 {
     uint64_t ino = 1 + random_below(MAX_FILES - 1), dice = random_below(100);
@@ -232,8 +257,10 @@ static void any_step(void)
         step_read();
     else if (dice < 86)
         step_deliver();
-    else if (dice < 90)
+    else if (dice < 87)
         step_sync();
+    else if (dice < 90)
+        step_sync_a_bit();
     else if (dice < 93)
         save_cursor(model.spool);
     else if (dice < 96)
@@ -246,6 +273,8 @@ static void random_work_agrees_with_the_model(void **state)
 {
     random_begin("model");
     for (int round = 0; round < N_ROUNDS; round++) {
+        static const enum sync_way ways[] = {SYNC_INLINE, SYNC_THREAD, SYNC_BY_HAND};
+        test_sync_way = ways[round % (int)COUNT(ways)];
         folder_empty(*state);
         model = (struct model) {
             .dir = *state, .segment_bytes = 100 + random_below(3000), .next_seq = 1, .next_no = 1};

@@ -1,15 +1,15 @@
 /* test_spool_powercut.c: the disk as a power cut leaves it at each sync, and as a kill leaves it before each write.
  *
- * fdatasync, fsync and pwritev are this file's own: they note which bytes and which names are on the disk for good. A cut
- * leaves those; what was written since may be there or not, file by file. A kill leaves all that was written. Then the
- * spool is opened in what is left.
+ * fdatasync, fsync, rename and pwritev are this file's own: they note which bytes and which names are on the disk for good.
+ * A cut leaves those; what was written since may be there or not, file by file. A kill leaves all that was written. Then
+ * the spool is opened in what is left. The steps of the helper thread are done by hand, with appends between them.
  */
 #include "posta_test.h"
 #include "spool/store.h"
 
 #include <sys/syscall.h>
 
-enum { N_FILES = 3, N_STEPS = 40, SEGMENT = 700, MAX_CUTS = 4000 };
+enum { N_FILES = 3, N_STEPS = 40, N_ROUNDS = 20, SEGMENT = 700, MAX_CUTS = 4000 };
 
 /* ---- the disk ---- */
 
@@ -37,6 +37,12 @@ static struct cut {
 static size_t n_cuts;
 
 static uint64_t appended[MAX_FILES], durable[MAX_FILES], delivered[MAX_FILES];
+
+/* When the mark is durable, this is. */
+static struct {
+    uint64_t mark; /* 0 = none */
+    uint64_t to[MAX_FILES];
+} promise;
 
 static struct inode *inode_of(ino_t ino)
 {
@@ -166,6 +172,19 @@ int fsync(int fd)
     return (int)syscall(SYS_fsync, fd);
 }
 
+/* fs.c uses it for nothing else. */
+int rename(const char *from, const char *to)
+{
+    if (disk.is_watched)
+        cut_here();
+    int rc = (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
+    if (disk.is_watched) {
+        kill_here();
+        cut_here();
+    }
+    return rc;
+}
+
 static void watch_begin(const char *dir)
 {
     disk.n_inodes = 0;
@@ -174,6 +193,7 @@ static void watch_begin(const char *dir)
     memset(appended, 0, sizeof(appended));
     memset(durable, 0, sizeof(durable));
     memset(delivered, 0, sizeof(delivered));
+    promise.mark = 0;
     cuts = calloc(MAX_CUTS, sizeof(*cuts));
     n_cuts = 0;
     disk.is_watched = true;
@@ -208,12 +228,14 @@ static void check_positions(struct spool *spool, const struct cut *cut)
         }
     }
     assert_int_equal(spool_stats(spool)->missing_records, 0);
+    assert_int_equal(spool_stats(spool)->damaged_regions, 0);
 }
 
 static void check_all_cuts(const char *dir)
 {
     char *copy = path_in(dir, "left");
     disk.is_watched = false;
+    test_sync_way = SYNC_INLINE;
     assert_int_equal(mkdir(copy, 0700), 0);
     for (size_t i = 0; i < n_cuts; i++) {
         folder_write(copy, &cuts[i].left);
@@ -221,6 +243,8 @@ static void check_all_cuts(const char *dir)
         check_positions(spool, &cuts[i]);
         spool_close(spool);
     }
+    folder_empty(copy);
+    rmdir(copy);
     print_message("%zu power cuts and kills\n", n_cuts);
     free(copy);
 }
@@ -248,7 +272,7 @@ static void deliver_one(struct spool *spool)
         return;
     delivered[item.src->id.ino] = item.chunk.to;
     delivered_up_to(spool, &item);
-    assert_int_equal(spool_save_cursor(spool, item.seq % 2, &err), 0);
+    (void)(spool_save_cursor(spool, item.seq % 2, &err) == 0); /* may be made to fail */
 }
 
 static void run_steps(struct spool *spool)
@@ -270,6 +294,129 @@ static void records_outlive_power_cuts_and_kills(void **state)
     run_steps(spool);
     spool_close(spool);
     check_all_cuts(*state);
+    watch_end();
+}
+
+/* ---- the same with the helper's steps in between ---- */
+
+static void note_promise(struct spool *spool)
+{
+    if (!promise.mark || !spool_is_durable(spool, promise.mark))
+        return;
+    for (int ino = 0; ino < MAX_FILES; ino++)
+        if (promise.to[ino] > durable[ino])
+            durable[ino] = promise.to[ino];
+    promise.mark = 0;
+}
+
+static void make_promise(struct spool *spool)
+{
+    if (promise.mark)
+        return;
+    promise.mark = spool_mark(spool);
+    memcpy(promise.to, appended, sizeof(appended));
+}
+
+/* What is synced by itself, when a segment is closed, is promised too. */
+static void step_by_hand(struct spool *spool)
+{
+    struct err err;
+    if (random_below(3) == 0)
+        (void)(spool_sync_start(spool, &err) < 0); /* some shall fail */
+    make_promise(spool);
+    for (uint64_t n = random_below(3); n > 0; n--)
+        syncer_step(spool->syncer);
+    (void)(spool_sync_done(spool, &err) == 0); /* the same */
+    note_promise(spool);
+}
+
+/* It may be made to fail: then nothing has moved. */
+static void try_append(struct spool *spool, uint64_t ino, size_t len)
+{
+    struct err err;
+    struct source *src = file_of(spool, ino);
+    if (!src && try_add(spool, ino, &src, &err))
+        return;
+    (void)(try_put(spool, src, len, &err) == 0);
+    appended[ino] = src->offset;
+}
+
+static void try_sync(struct spool *spool)
+{
+    struct err err;
+    if (spool_sync(spool, &err) == 0)
+        memcpy(durable, appended, sizeof(durable));
+}
+
+static void run_steps_by_hand(struct spool *spool)
+{
+    for (uint64_t step = 0; step < N_STEPS; step++) {
+        try_append(spool, 1 + step % N_FILES, random_below(250));
+        step_by_hand(spool);
+        if (random_below(3) == 0)
+            deliver_one(spool);
+        if (random_below(10) == 0)
+            try_sync(spool);
+    }
+}
+
+/* fault: of all syncs, or NULL. */
+static void run_by_hand(const char *dir, const struct fs_fault *fault)
+{
+    folder_empty(dir);
+    watch_begin(dir);
+    test_sync_way = SYNC_BY_HAND;
+    struct spool *spool = spool_start(dir, 0, SEGMENT);
+    fs_set_faults(fault, fault != NULL);
+    run_steps_by_hand(spool);
+    fs_set_faults(NULL, 0);
+    spool_close(spool);
+    check_all_cuts(dir);
+    watch_end();
+}
+
+static void closing_step_by_step_outlives_power_cuts_and_kills(void **state)
+{
+    random_begin("power cut by hand");
+    for (int round = 0; round < N_ROUNDS; round++)
+        run_by_hand(*state, NULL);
+}
+
+static void failing_steps_outlive_power_cuts_and_kills(void **state)
+{
+    static const enum fs_call calls[] = {FS_SYNC, FS_SYNC, FS_RENAME, FS_SYNC_DIR};
+    random_begin("power cut and failing steps");
+    for (int round = 0; round < N_ROUNDS; round++) {
+        const struct fs_fault fault = {.call = calls[random_below(COUNT(calls))],
+                                       .nth = 1 + (int)random_below(12),
+                                       .times = 1 + (int)random_below(3),
+                                       .fail = EIO};
+        run_by_hand(*state, &fault);
+    }
+}
+
+/* What a kill left is durable once a start has closed it: a power cut after that start takes none of it. */
+static void a_power_cut_behind_a_kill_takes_no_record(void **state)
+{
+    random_begin("power cut behind a kill");
+    watch_begin(*state);
+    test_sync_way = SYNC_BY_HAND;
+    struct spool *killed = spool_start(*state, 0, SEGMENT);
+    run_steps_by_hand(killed);
+    uint64_t before[MAX_FILES];
+    memcpy(before, appended, sizeof(before));
+    close(killed->lock_fd);
+    killed->lock_fd = -1;
+    test_sync_way = SYNC_INLINE;
+    struct spool *spool = spool_start(*state, 0, SEGMENT);
+    memcpy(durable, before, sizeof(durable));
+    append_one(spool, 1, 10);
+    sync_and_note(spool);
+    cut_here();
+    disk.is_watched = false;
+    spool_close(spool);
+    check_all_cuts(*state);
+    spool_close(killed); /* only now: it has nothing left to spoil */
     watch_end();
 }
 
@@ -319,6 +466,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(records_outlive_power_cuts_and_kills),
+        IN_FOLDER(closing_step_by_step_outlives_power_cuts_and_kills),
+        IN_FOLDER(failing_steps_outlive_power_cuts_and_kills),
+        IN_FOLDER(a_power_cut_behind_a_kill_takes_no_record),
         IN_FOLDER(a_cut_or_kill_during_the_replacement_of_a_failed_segment_takes_no_record),
         IN_FOLDER(syncs_that_fail_now_and_then_outlive_power_cuts_and_kills),
     };

@@ -78,7 +78,7 @@ static void an_end_comes_back_with_its_proof(void **state)
     struct spool_item item;
     struct err err;
     put(spool, src, 10);
-    assert_int_equal(spool_end_source(spool, src, END_TRUNCATED, &err), 0);
+    assert_int_equal(spool_end_source(spool, src, END_TRUNCATED, 0, &err), 0);
     assert_int_equal(src->flags, SOURCE_ENDED);
     assert_int_equal(take(spool, &item), 1);
     assert_int_equal(take(spool, &item), 1);
@@ -221,7 +221,7 @@ static void a_forgotten_source_is_gone_after_the_next_segment(void **state)
     struct err err;
     put(spool, add_file(spool, 1), 10);
     put(spool, add_file(spool, 2), 20);
-    assert_int_equal(spool_end_source(spool, file_of(spool, 1), END_LEASE, &err), 0);
+    assert_int_equal(spool_end_source(spool, file_of(spool, 1), END_LEASE, 0, &err), 0);
     spool_forget(spool, file_of(spool, 1));
     assert_null(file_of(spool, 1));
     spool_close(spool);
@@ -246,7 +246,7 @@ static void the_newest_source_of_a_file_is_the_one_found(void **state)
     struct source *old = add_file(spool, 1);
     struct err err;
     put(spool, old, 100);
-    assert_int_equal(spool_end_source(spool, old, END_TRUNCATED, &err), 0);
+    assert_int_equal(spool_end_source(spool, old, END_TRUNCATED, 0, &err), 0);
     put(spool, add_file(spool, 1), 30);
     spool_forget(spool, old);
     for (int i = 0; i < 4; i++) {
@@ -281,6 +281,30 @@ static void full_says_so_and_goes_on_after_delivery(void **state)
     assert_int_equal(src->offset, offset + 200);
     assert_int_equal(spool_stats(spool)->damaged_regions, 0);
     free(text);
+    spool_close(spool);
+}
+
+/* Ends, losses and new files can still be noted, but not without end. */
+static void a_full_spool_takes_what_has_no_bytes(void **state)
+{
+    enum { MAX = 4000, LEDGER = 64 * 1024 };
+    struct spool *spool = spool_start(*state, MAX, 1 << 20);
+    struct source *src = add_file(spool, 1);
+    struct err err = ERR_INIT;
+    while (try_put(spool, src, 200, &err) == 0)
+        continue;
+    const struct chunk lost = {
+        .from = src->offset, .to = src->offset + 1000, .flags = CHUNK_LOST, .bytes = ""};
+    assert_int_equal(spool_append(spool, src, &lost, &err), 0);
+    assert_int_equal(spool_end_source(spool, src, END_VANISHED, 7, &err), 0);
+    add_file(spool, 2);
+    assert_int_equal(try_put(spool, file_of(spool, 2), 1, &err), -1);
+    assert_int_equal(err.kind, ERR_FULL);
+    while (spool_end_source(spool, src, END_VANISHED, 7, &err) == 0)
+        continue;
+    assert_int_equal(err.kind, ERR_FULL);
+    assert_true(spool_stats(spool)->disk_bytes <= MAX + LEDGER);
+    assert_true(spool_stats(spool)->disk_bytes > MAX + LEDGER - 100);
     spool_close(spool);
 }
 
@@ -333,6 +357,7 @@ int main(void)
         IN_FOLDER(a_forgotten_source_is_gone_after_the_next_segment),
         IN_FOLDER(the_newest_source_of_a_file_is_the_one_found),
         IN_FOLDER(full_says_so_and_goes_on_after_delivery),
+        IN_FOLDER(a_full_spool_takes_what_has_no_bytes),
         IN_FOLDER(a_drained_spool_is_never_full),
         IN_FOLDER(counters_count),
     };

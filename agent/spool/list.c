@@ -1,0 +1,145 @@
+/* list.c: which files of the folder are segments of this spool, and how far each counts.
+ *
+ * Happy path: the folder is listed; each header is whole and of the spool that the cursor names.
+ * Failure modes: a file that is not a segment, or of another spool, goes to bad/ and is named in the log; nothing of it is
+ * delivered. A segment that a crash left without a header is removed. A read error stops the start: it may pass.
+ * On close: nothing; the list is the spool's.
+ */
+#include "store.h"
+
+#include <posta/fs.h>
+#include <posta/log.h>
+
+#include <stdlib.h>
+#include <sys/random.h>
+
+static int quarantine(struct spool *spool, struct segment **at, const char *why, struct err *err)
+{
+    struct segment *seg = *at;
+    log_error("spool", "%s; moved to %s/bad, nothing of it is delivered", why, spool->dir);
+    if (segment_quarantine(spool->dir, seg, err))
+        return -1;
+    spool->stats.damaged_regions++;
+    *at = seg->next;
+    free(seg);
+    return 0;
+}
+
+/* Not even its header was written whole: a crash came, and there is nothing to keep. */
+static bool is_unbegun(const struct spool *spool, const struct segment *seg)
+{
+    static const uint8_t zeros[SEGMENT_HEADER_BYTES];
+    uint8_t head[SEGMENT_HEADER_BYTES];
+    struct err ignored; /* then it is not known to be so */
+    char *path = segment_path(spool->dir, seg);
+    int fd = seg->is_open ? fs_open(path, O_RDONLY, 0, &ignored) : -1;
+    ssize_t n = fd < 0 ? -1 : fs_pread(fd, head, sizeof head, 0, &ignored);
+    (void)fs_close(fd); /* read-only */
+    free(path);
+    return n >= 0 && (n < (ssize_t)sizeof head || memcmp(head, zeros, sizeof head) == 0);
+}
+
+static int remove_unbegun(struct spool *spool, struct segment **at, struct err *err)
+{
+    struct segment *seg = *at;
+    char *path = segment_path(spool->dir, seg);
+    int rc = fs_unlink(path, err);
+    if (rc == 0) {
+        log_info("spool", "%s: was only just begun, removed", path);
+        spool->stats.torn_bytes += seg->size;
+        *at = seg->next;
+        free(seg);
+    }
+    free(path);
+    return rc;
+}
+
+/* Read the header of each; those without a good one go to bad/. A read error stops the start: it may pass. */
+static int check_headers(struct spool *spool, struct err *err)
+{
+    for (struct segment **at = &spool->first; *at;) {
+        int fd = segment_open(spool->dir, *at, err);
+        if (fd < 0 && err->kind != ERR_CORRUPT)
+            return -1;
+        if (fd < 0) {
+            char why[ERR_TEXT_BYTES];
+            memcpy(why, err->text, sizeof why);
+            if (is_unbegun(spool, *at) ? remove_unbegun(spool, at, err)
+                                       : quarantine(spool, at, why, err))
+                return -1;
+            continue;
+        }
+        (void)fs_close(fd); /* read-only */
+        at = &(*at)->next;
+    }
+    return 0;
+}
+
+static bool has_segment_of(const struct spool *spool, const uint8_t *uuid)
+{
+    for (const struct segment *seg = spool->first; seg; seg = seg->next)
+        if (memcmp(seg->uuid, uuid, UUID_BYTES) == 0)
+            return true;
+    return false;
+}
+
+/* The cursor says which spool this is; without one, the oldest segment. */
+static void choose_uuid(struct spool *spool)
+{
+    if (cursor_uuid(spool->dir, spool->uuid) && has_segment_of(spool, spool->uuid))
+        return;
+    if (spool->first) {
+        memcpy(spool->uuid, spool->first->uuid, UUID_BYTES);
+        return;
+    }
+    ssize_t n = getrandom(spool->uuid, UUID_BYTES, 0);
+    (void)n; /* 16 bytes always come whole (getrandom(2)) */
+}
+
+/* What is not of this spool goes to bad/; the rest is counted. */
+static int keep_own(struct spool *spool, struct err *err)
+{
+    for (struct segment **at = &spool->first; *at;) {
+        if (memcmp((*at)->uuid, spool->uuid, UUID_BYTES) != 0) {
+            char *path = segment_path(spool->dir, *at),
+                 *why = mem_printf("%s is of another spool", path);
+            int rc = quarantine(spool, at, why, err);
+            free(path);
+            free(why);
+            if (rc)
+                return -1;
+            continue;
+        }
+        spool->last = *at;
+        spool->stats.segments++;
+        spool->stats.disk_bytes += (*at)->size;
+        at = &(*at)->next;
+    }
+    return 0;
+}
+
+/* A segment's records count up to the first one of any newer segment. */
+static void find_ends(struct spool *spool)
+{
+    size_t n = (size_t)spool->stats.segments;
+    struct segment **all = mem_zero(n + 1, sizeof *all);
+    for (struct segment *seg = spool->first, **at = all; seg; seg = seg->next)
+        *at++ = seg;
+    for (uint64_t end_seq = UINT64_MAX; n-- > 0;) {
+        all[n]->end_seq = end_seq;
+        if (all[n]->base_seq < end_seq)
+            end_seq = all[n]->base_seq;
+    }
+    free(all);
+}
+
+int store_list(struct spool *spool, struct err *err)
+{
+    if (segment_list(spool->dir, &spool->first, err) || check_headers(spool, err))
+        return -1;
+    choose_uuid(spool);
+    if (keep_own(spool, err))
+        return -1;
+    find_ends(spool);
+    return 0;
+}
