@@ -1,9 +1,8 @@
 /* chunk.c: from the bytes of a file to runs of whole lines.
  *
- * Happy path: one pread takes the anchor (the bytes just before the position, known from last time) and what follows;
- * the anchor is the same; everything up to the last newline becomes one chunk.
- * Failure modes: (1) the anchor differs or is cut off: the file was truncated, perhaps filled again; the source ends
- * as truncated and the same file begins a new one at 0. (2) no newline within message_max_bytes: the beginning of the
+ * Happy path: one pread takes the bytes just before the position, remembered from last time, and what follows; they are
+ * the same; everything up to the last newline becomes one chunk.
+ * Failure modes: (1) they differ or are cut off: the file was truncated, perhaps filled again (truncate.c). (2) no newline within message_max_bytes: the beginning of the
  * line is one chunk marked CUT, the rest up to its newline is stepped over in SKIPPED chunks. (3) the spool is full:
  * nothing moves. (4) a read error: said, counted, tried again later.
  * On close: nothing; the position is the spool's.
@@ -23,8 +22,8 @@ struct view {
     bool is_end; /* the file had no more */
 };
 
-/* The spool takes no more now: whatever the reason, nothing was lost and nothing has moved. */
-static enum read_result refused(struct tail *tail, const struct err *err)
+/* Whatever the reason, nothing was lost and nothing has moved. */
+enum read_result read_refused(struct tail *tail, const struct err *err)
 {
     static struct log_limit limit;
     tail->is_blocked = true;
@@ -37,56 +36,23 @@ static enum read_result hand_on(struct tail *tail, struct file *file, const stru
                                 size_t len, uint8_t flags)
 {
     struct source *src = file->src;
-    bool is_skipped = flags & CHUNK_SKIPPED;
+    bool is_skipped = flags & (CHUNK_SKIPPED | CHUNK_LOST);
     struct chunk chunk = {
         .from = src->offset,
         .to = src->offset + len,
         .read_ns = clock_wall_ns(),
-        .flags = flags,
+        .flags = flags | newline_flags(file),
         .bytes = view->data,
         .len = is_skipped ? 0 : len,
     };
     struct err err;
     if (tail->sink.append(tail->sink.arg, src, &chunk, &err))
-        return refused(tail, &err);
+        return read_refused(tail, &err);
     tail->stats.bytes_read += len;
     tail->stats.chunks++;
     tail->has_new_data = true;
     file->last_data_ns = loop_now(tail->loop);
-    return READ_MORE;
-}
-
-static void count_truncation(struct tail *tail, const struct file *file)
-{
-    struct stat st;
-    tail->stats.truncations++;
-    tail->stats.lost_unknown++;
-    log_warn("tail",
-             "%s: truncated or rewritten at byte %llu (size now %lld); what was written behind "
-             "that and not yet "
-             "read is lost; reading from its beginning",
-             file->src->path, (unsigned long long)file->src->offset,
-             fstat(file->fd, &st) == 0 ? (long long)st.st_size : -1LL);
-}
-
-/* The same file begins again as a new source. */
-static enum read_result start_over(struct tail *tail, struct file *file)
-{
-    struct source proto = *file->src, *fresh;
-    struct err err;
-    proto.epoch++;
-    proto.offset = 0;
-    proto.anchor_len = 0;
-    proto.flags = 0;
-    if (!(file->src->flags & SOURCE_ENDED)) {
-        if (tail->sink.end(tail->sink.arg, file->src, END_TRUNCATED, &err))
-            return refused(tail, &err);
-        count_truncation(tail, file);
-    }
-    if (tail->sink.add(tail->sink.arg, &proto, &fresh, &err))
-        return refused(tail, &err);
-    tail->sink.forget(tail->sink.arg, file->src);
-    file->src = fresh;
+    file->end_mark = 0;
     return READ_MORE;
 }
 
@@ -100,39 +66,53 @@ static enum read_result read_failed(struct tail *tail, const struct file *file,
     return READ_FAILED;
 }
 
+ssize_t file_content(struct file *file, void *into, size_t len, uint64_t offset, struct err *err)
+{
+    if (file->gzip)
+        return gzip_pread(file->gzip, file->fd, into, len, offset, err);
+    return fs_pread(file->fd, into, len, offset, err);
+}
+
+/* No anchor is known, after a skipped line or lost bytes: only a size that is too small tells. */
+static bool is_too_small(const struct file *file)
+{
+    struct stat st;
+    return !file->gzip && fstat(file->fd, &st) == 0 && (uint64_t)st.st_size < file->src->offset;
+}
+
 /* READ_MORE: view is filled, or has no data because the file began anew. */
 static enum read_result read_view(struct tail *tail, struct file *file, struct view *view)
 {
     struct source *src = file->src;
     struct buf *block = &tail->block;
     struct err err;
-    size_t anchor = src->anchor_len;
+    size_t before = source_memory(src);
     view->data = NULL;
-    ssize_t n = fs_pread(file->fd, block->data, block->cap, src->offset - anchor, &err);
+    ssize_t n = file_content(file, block->data, block->cap, src->offset - before, &err);
     if (n < 0)
         return read_failed(tail, file, &err);
-    struct stat st;
-    bool is_short = (size_t)n < anchor;
-    if (n == 0 && anchor == 0 &&
-        src->offset > 0) /* no anchor after a skipped line: the size must tell */
-        is_short = fstat(file->fd, &st) == 0 && (uint64_t)st.st_size < src->offset;
-    if (is_short || memcmp(block->data, src->anchor, anchor) != 0)
-        return start_over(tail, file);
+    bool is_short = (size_t)n < before;
+    if (n == 0 && before == 0 && src->offset > 0)
+        is_short = is_too_small(file);
+    if (is_short || !source_remembers(src, block->data))
+        return file_start_over(tail, file);
+    file->seen_bytes = src->offset - before + (size_t)n;
     *view = (struct view) {
-        .data = block->data + anchor, .len = (size_t)n - anchor, .is_end = (size_t)n < block->cap};
+        .data = block->data + before, .len = (size_t)n - before, .is_end = (size_t)n < block->cap};
     return READ_MORE;
 }
 
 static enum read_result skip_rest_of_line(struct tail *tail, struct file *file,
-                                          const struct view *view)
+                                          const struct view *view, size_t n_kept)
 {
-    const char *nl = memchr(view->data, '\n', view->len);
     if (view->len == 0)
         return READ_AT_END;
-    if (nl)
-        return hand_on(tail, file, view, (size_t)(nl - view->data) + 1,
-                       CHUNK_SKIPPED | CHUNK_RESUMED);
-    return hand_on(tail, file, view, view->len, CHUNK_SKIPPED);
+    size_t len = newline_first(file, view->data, view->len);
+    if (len > 0)
+        return hand_on(tail, file, view, len, CHUNK_SKIPPED | CHUNK_RESUMED);
+    if (view->len <= n_kept)
+        return READ_AT_END;
+    return hand_on(tail, file, view, view->len - n_kept, CHUNK_SKIPPED);
 }
 
 static void grow_block(struct tail *tail, size_t cap)
@@ -143,15 +123,32 @@ static void grow_block(struct tail *tail, size_t cap)
     tail->block.cap = cap; /* exactly, so that reads are of one size */
 }
 
+enum read_result file_skip_to(struct tail *tail, struct file *file, uint64_t to)
+{
+    const struct view none = {.data = ""};
+    uint64_t n = to - file->src->offset;
+    enum read_result got = hand_on(tail, file, &none, n, CHUNK_LOST);
+    if (got == READ_MORE)
+        tail->stats.bytes_read -= n;
+    return got;
+}
+
+/* For one line of the largest size, what is remembered before it and the line end behind it. */
+static void grow_block_for_line(struct tail *tail, const struct file *file)
+{
+    grow_block(tail, (size_t)file->input->conf->message_max_bytes + TAIL_MAX_BYTES + 1 +
+                         newline_kept(file));
+}
+
 /* No newline in view: wait, look at more of it, or cut it. */
 static enum read_result long_line(struct tail *tail, struct file *file, const struct view *view)
 {
-    size_t limit = (size_t)file->input->conf->message_max_bytes;
-    if (view->len >= limit)
-        return hand_on(tail, file, view, limit, CHUNK_CUT);
+    size_t cut = newline_cut(file, view->len);
+    if (cut > 0)
+        return hand_on(tail, file, view, cut, CHUNK_CUT);
     if (view->is_end)
         return READ_AT_END;
-    grow_block(tail, limit + ANCHOR_BYTES + 1);
+    grow_block_for_line(tail, file);
     return READ_MORE;
 }
 
@@ -164,11 +161,11 @@ static enum read_result read_once(struct tail *tail, struct file *file)
     if (got != READ_MORE || !view.data)
         return got;
     if (file->src->flags & SOURCE_SKIPPING)
-        return skip_rest_of_line(tail, file, &view);
-    const char *nl = memrchr(view.data, '\n', view.len);
-    if (!nl)
+        return skip_rest_of_line(tail, file, &view, newline_kept(file));
+    size_t len = newline_last(file, view.data, view.len);
+    if (len == 0)
         return long_line(tail, file, &view);
-    got = hand_on(tail, file, &view, (size_t)(nl - view.data) + 1, 0);
+    got = hand_on(tail, file, &view, len, 0);
     return got == READ_MORE && view.is_end ? READ_AT_END : got;
 }
 
@@ -193,10 +190,10 @@ enum read_result file_read_rest(struct tail *tail, struct file *file)
     if (view.len == 0)
         return READ_AT_END;
     if (!view.is_end) { /* a long one: file_read found no newline in what is there */
-        grow_block(tail, (size_t)file->input->conf->message_max_bytes + ANCHOR_BYTES + 1);
+        grow_block_for_line(tail, file);
         return file_read_rest(tail, file);
     }
     if (file->src->flags & SOURCE_SKIPPING)
-        return skip_rest_of_line(tail, file, &view);
+        return skip_rest_of_line(tail, file, &view, 0);
     return hand_on(tail, file, &view, view.len, CHUNK_LAST);
 }

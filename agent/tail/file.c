@@ -1,9 +1,8 @@
-/* file.c: the files that are open: in order of birth, by name, by identity; and what their names are now.
+/* file.c: the files that are open: their place in folder, log and lists, from the first byte to the proven end.
  *
- * Happy path: a file is followed from its source's position, loses its name when it is rotated, and is closed when its
- * end is proven.
- * Failure modes: inotify tells of a rename late, when another file has the name already: before a name is believed, the
- * folder is asked what it says now.
+ * Happy path: a file is followed from its source's position, is in `ready` while there may be bytes in it and in `timed`
+ * while the clock has to look at it, loses its name when it is rotated, and is closed when its end is proven.
+ * Failure modes: none here.
  * On close: file_close; the position stays in the registry.
  */
 #include "follow.h"
@@ -12,34 +11,9 @@
 #include <posta/log.h>
 
 #include <stdlib.h>
-#include <sys/stat.h>
 
-/* ---- finding ---- */
+/* ---- in its log: older generations come first, so that the lines of one log keep their order ---- */
 
-struct file *file_by_name(struct tail *tail, const struct dir *dir, const char *name)
-{
-    struct file *file = tail->files;
-    while (file && !(file->dir == dir && file->name && strcmp(file->name, name) == 0))
-        file = file->next;
-    return file;
-}
-
-struct file *file_by_id(struct tail *tail, const struct file_id *id)
-{
-    struct file *file = tail->files;
-    while (file && !file_id_equal(&file->src->id, id))
-        file = file->next;
-    return file;
-}
-
-/* ---- opening and closing ---- */
-
-int64_t source_born_ns(const struct source *src)
-{
-    return src->id.btime_ns ? src->id.btime_ns : src->first_seen_ns;
-}
-
-/* Older generations come first, so that the lines of one log keep their order. */
 static bool is_older(const struct source *a, const struct source *b)
 {
     if (source_born_ns(a) != source_born_ns(b))
@@ -47,102 +21,126 @@ static bool is_older(const struct source *a, const struct source *b)
     return a->no < b->no;
 }
 
-static void insert_file(struct tail *tail, struct file *file)
+static void join_log(struct tail *tail, struct file *file)
 {
-    struct file **at = &tail->files;
+    file->log = log_of(tail, file->src->path);
+    struct file **at = &file->log->oldest;
     while (*at && !is_older(file->src, (*at)->src))
-        at = &(*at)->next;
-    file->next = *at;
+        at = &(*at)->younger;
+    file->younger = *at;
     *at = file;
 }
 
-static const char *base_name(const char *path)
+static void leave_log(struct tail *tail, struct file *file)
 {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
+    struct file **at = &file->log->oldest;
+    while (*at != file)
+        at = &(*at)->younger;
+    *at = file->younger;
+    log_let_go(tail, file->log);
 }
 
-void file_follow(struct tail *tail, struct dir *dir, const char *name, const struct input *input,
-                 struct source *src, int fd)
+void file_put_before(struct file *file, struct file *younger)
+{
+    struct file **at = &file->log->oldest;
+    while (*at != file)
+        at = &(*at)->younger;
+    *at = file->younger;
+    at = &younger->log->oldest;
+    while (*at != younger)
+        at = &(*at)->younger;
+    file->younger = younger;
+    *at = file;
+}
+
+/* ---- in the lists ---- */
+
+void file_mark_ready(struct tail *tail, struct file *file)
+{
+    if (file->is_ready || file->is_ended)
+        return;
+    file->is_ready = true;
+    list_put(&tail->ready, file);
+    loop_defer(tail->loop, &tail->work);
+}
+
+void file_mark_timed(struct tail *tail, struct file *file)
+{
+    if (file->is_timed)
+        return;
+    file->is_timed = true;
+    list_put(&tail->timed, file);
+}
+
+/* ---- opening and closing ---- */
+
+static bool makes_room(const struct tail_input *conf)
+{
+    return conf->rotation_mode != ROTATION_EXTERNAL;
+}
+
+/* Where growth is read by the clock they may have lines that were not told of; those come first. */
+static void mark_older(struct tail *tail, const struct file *file)
+{
+    for (struct file *older = file->log->oldest; older != file; older = older->younger)
+        file_mark_ready(tail, older);
+}
+
+struct file *file_follow(struct tail *tail, struct dir *dir, const char *name,
+                         const struct input *input, struct source *src, int fd, struct gzip *gzip)
 {
     struct file *file = mem_zero(1, sizeof *file);
-    file->src = src;
-    file->input = input;
-    file->dir = dir;
-    file->name = mem_dup(name);
-    file->fd = fd;
-    file->is_ready = true;
-    file->is_rotated = strcmp(name, base_name(src->path)) != 0;
+    *file = (struct file) {.src = src, .input = input, .fd = fd, .wd = -1, .gzip = gzip};
+    src->file = file;
+    file->owned = makes_room(input->conf) ? mem_zero(1, sizeof *file->owned) : NULL;
     file->was_closed = true; /* it may have been, before we came */
-    file->scan_no = dir->scan_no;
+    src->scan_no = dir->scan_no;
+    file->seen_bytes = src->offset;
     file->last_data_ns = loop_now(tail->loop);
-    insert_file(tail, file);
+    join_log(tail, file);
+    mark_older(tail, file);
+    file_set_name(tail, file, dir, name);
+    file->is_rotated |= gzip || file->name != base_name(src->path);
+    file_watch_itself(tail, file);
+    file_mark_ready(tail, file);
+    if (file->is_rotated || input->conf->delete_enabled)
+        file_mark_timed(tail, file);
     tail->stats.files_open++;
     log_info("tail", "%s/%s: following from byte %llu%s", dir->path, name,
              (unsigned long long)src->offset, file->is_rotated ? " (rotated)" : "");
+    return file;
 }
 
 void file_close(struct tail *tail, struct file *file)
 {
-    struct file **at = &tail->files;
-    while (*at != file)
-        at = &(*at)->next;
-    *at = file->next;
+    if (file->is_ready)
+        list_drop(&tail->ready, file);
+    if (file->is_timed)
+        list_drop(&tail->timed, file);
+    file_set_name(tail, file, NULL, NULL);
+    file_leave_dir(tail, file);
+    file_unwatch_itself(tail, file);
+    leave_log(tail, file);
     if (tail->moved.file == file)
         tail->moved.file = NULL;
+    file->src->file = NULL;
     (void)fs_close(file->fd); /* read-only */
-    free(file->name);
+    gzip_free(file->gzip);
+    tail->stats.over_limit -= file->owned && file->owned->is_over;
+    free(file->owned);
     free(file);
     tail->stats.files_open--;
 }
 
 void file_displace(struct tail *tail, struct file *file)
 {
-    free(file->name);
-    file->name = NULL;
-    file->is_ready = true;
+    file_set_name(tail, file, file->dir, NULL);
+    file_mark_ready(tail, file);
+    file_mark_timed(tail, file);
     if (!file->is_rotated)
         tail->stats.rotations++;
     file->is_rotated = true;
     file->rotated_at_ns = loop_now(tail->loop);
     file->probe_at_ns = 0;
     file->probe_wait_ns = 0;
-}
-
-/* ---- names ---- */
-
-/* inotify tells what was; this asks what is. */
-bool file_has_its_name(const struct file *file)
-{
-    struct stat now, held;
-    if (!file->name || !file->dir)
-        return false;
-    char *path = mem_printf("%s/%s", file->dir->path, file->name);
-    bool is_same = stat(path, &now) == 0 && fstat(file->fd, &held) == 0 &&
-                   now.st_ino == held.st_ino && now.st_dev == held.st_dev;
-    free(path);
-    return is_same;
-}
-
-bool file_take_name(struct file *file, struct dir *dir, const char *name)
-{
-    file->name = mem_dup(name);
-    file->dir = dir;
-    if (file_has_its_name(file))
-        return true;
-    free(file->name);
-    file->name = NULL;
-    return false;
-}
-
-void file_note_name(struct tail *tail, struct file *file, struct dir *dir, const char *name)
-{
-    file->scan_no = dir->scan_no;
-    if (file->name && file->dir == dir && strcmp(file->name, name) == 0)
-        return;
-    if (file_has_its_name(file))
-        return; /* a second name; the first one is as good */
-    file_displace(tail, file);
-    file->name = mem_dup(name);
-    file->dir = dir;
 }

@@ -1,9 +1,9 @@
-/* folders.c: whole folders: finding them by the patterns, and what is in them.
+/* folders.c: what is in a folder: the look that backs up the kernel's events.
  *
- * Happy path: each name that is not known yet is discovered; what was known and is not there any more has lost its name, or,
- * if it was not open, is let go.
+ * Happy path: a folder that has not changed since its last look is not read again. Else each name that is not known is
+ * discovered; what was known and is not there any more has lost its name, or, if it was not open, is let go.
  * Failure modes: a folder that cannot be listed keeps all its positions; one that could be listed only in part, or while
- * the spool is full, lets nothing go.
+ * the spool is full, lets nothing go. A folder that stays away for a day lets its positions go.
  * On close: nothing.
  */
 #include "follow.h"
@@ -12,24 +12,33 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <glob.h>
 #include <stdlib.h>
 
-/* A source whose inode is still listed under any name is not forgotten. */
-static void mark_sources(struct tail *tail, const struct dir *dir, const struct dirent *entry)
+#define AWAY_NS (24 * 3600 * NS_PER_S)
+#define SETTLED_NS                                                                                 \
+    NS_PER_S /* a change within the clock tick of a look may have been missed by it */
+
+/* ---- one folder ---- */
+
+void dir_mark_scan(struct tail *tail, struct dir *dir)
 {
-    int64_t born_ns = -2;
-    for (struct source *src = tail->sink.sources(tail->sink.arg); src; src = src->next) {
-        if (src->id.ino != entry->d_ino)
-            continue;
-        if (born_ns == -2) {
-            char *path = mem_printf("%s/%s", dir->path, entry->d_name);
-            born_ns = birth_of(path);
-            free(path);
-        }
-        if (born_ns <= 0 || !src->id.btime_ns || born_ns == src->id.btime_ns)
-            src->scan_no = dir->scan_no;
-    }
+    if (dir->needs_scan || !dir->has_files)
+        return;
+    dir->needs_scan = true;
+    list_put(&tail->to_scan, dir);
+}
+
+/* A source whose file is listed under any name is not forgotten. One that is open is not; its name is another matter. */
+static void note_source(struct tail *tail, const struct dir *dir, const char *name)
+{
+    uint64_t ino;
+    int64_t btime_ns;
+    char *path = mem_printf("%s/%s", dir->path, name);
+    struct source *src =
+        birth_at(path, &ino, &btime_ns) ? NULL : tail->sink.by_birth(tail->sink.arg, ino, btime_ns);
+    if (src && !src->file)
+        src->scan_no = dir->scan_no;
+    free(path);
 }
 
 static bool is_as_known(struct tail *tail, struct dir *dir, const struct dirent *entry)
@@ -37,31 +46,90 @@ static bool is_as_known(struct tail *tail, struct dir *dir, const struct dirent 
     struct file *file = file_by_name(tail, dir, entry->d_name);
     if (!file || file->src->id.ino != entry->d_ino)
         return false;
-    file->scan_no = dir->scan_no;
+    file->src->scan_no = dir->scan_no;
     return true;
 }
 
-static bool is_in_dir(const struct source *src, const struct dir *dir)
+static void look_at_entry(struct tail *tail, struct dir *dir, const struct dirent *entry)
 {
-    size_t len = strlen(dir->path);
-    return strncmp(src->path, dir->path, len) == 0 && src->path[len] == '/' &&
-           !strchr(src->path + len + 1, '/');
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        return;
+    if (entry->d_type == DT_DIR || is_as_known(tail, dir, entry))
+        return;
+    note_source(tail, dir, entry->d_name);
+    discover_name(tail, dir, entry->d_name);
 }
 
-static bool is_followed(const struct tail *tail, const struct source *src)
+static void displace_missing(struct tail *tail, struct dir *dir)
 {
-    for (const struct file *file = tail->files; file; file = file->next)
-        if (file->src == src)
-            return true;
-    return false;
+    for (struct file *file = dir->files, *next; file; file = next) {
+        next = file->next;
+        if (file->name && file->src->scan_no != dir->scan_no)
+            file_displace(tail, file);
+    }
 }
 
-/* Its file is not in the folder any more and is not open: nothing can be read from it again. */
+static int64_t mtime_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) < 0 ? -1 : st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
+}
+
+/* Nothing in it was made, renamed or removed since the last complete look. */
+static bool is_unchanged(const struct dir *dir, int64_t mtime_ns)
+{
+    return dir->is_listed && dir->is_trusted && mtime_ns == dir->mtime_ns &&
+           dir->listed_ns - mtime_ns > SETTLED_NS;
+}
+
+static void list_dir(struct tail *tail, struct dir *dir, DIR *stream)
+{
+    dir->scan_no = ++tail->scan_no;
+    errno = 0;
+    for (struct dirent *entry; (entry = readdir(stream));) {
+        look_at_entry(tail, dir, entry);
+        errno = 0;
+    }
+    dir->is_listed = errno == 0 && !tail->is_blocked;
+    if (dir->is_listed)
+        displace_missing(tail, dir);
+    tail->needs_settling = true;
+}
+
+static void scan_dir(struct tail *tail, struct dir *dir)
+{
+    int64_t mtime_ns = mtime_of(dir->path), now_ns = clock_wall_ns();
+    if (is_unchanged(dir, mtime_ns))
+        return;
+    DIR *stream = opendir(dir->path);
+    dir->is_listed = false;
+    if (!stream)
+        return; /* a folder that is away keeps its positions; the walk looks for it */
+    list_dir(tail, dir, stream);
+    closedir(stream);
+    dir->mtime_ns = mtime_ns;
+    dir->listed_ns = now_ns;
+}
+
+void scan_marked_dirs(struct tail *tail)
+{
+    size_t n = tail->to_scan.n; /* what is marked meanwhile has its turn in the next pass */
+    for (size_t i = 0; i < n && i < tail->to_scan.n; i++) {
+        struct dir *dir = tail->to_scan.at[i];
+        dir->needs_scan = false;
+        scan_dir(tail, dir);
+    }
+    list_drop_first(&tail->to_scan, n);
+}
+
+/* ---- sources that are nowhere ---- */
+
+/* It is gone and is not open: nothing can be read from it again. */
 static void let_go(struct tail *tail, struct source *src)
 {
     struct err err;
     if (!(src->flags & SOURCE_ENDED)) {
-        if (tail->sink.end(tail->sink.arg, src, END_VANISHED, &err))
+        if (tail->sink.end(tail->sink.arg, src, END_VANISHED, 0, &err))
             return; /* asked again at the next look */
         tail->stats.lost_unknown++;
         log_warn(
@@ -69,105 +137,77 @@ static void let_go(struct tail *tail, struct source *src)
             "%s: a file that was read to byte %llu is gone; what was written behind that is lost",
             src->path, (unsigned long long)src->offset);
     }
-    tail->sink.forget(tail->sink.arg, src);
+    source_forget(tail, src);
 }
 
-static void displace_missing(struct tail *tail, struct dir *dir)
+static int compare_numbers(const void *a, const void *b)
 {
-    for (struct file *file = tail->files; file; file = file->next)
-        if (file->dir == dir && file->name && file->scan_no != dir->scan_no)
-            file_displace(tail, file);
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return x < y ? -1 : x > y;
 }
 
-/* It was listed somewhere, or its own folder could not be listed whole. */
-static bool may_be_there(const struct tail *tail, const struct source *src)
+/* The last looks at all folders; sorted. Caller frees. */
+static uint32_t *looks_now(const struct tail *tail, size_t *n)
 {
-    bool is_home_listed = false;
-    for (const struct dir *dir = tail->dirs; dir; dir = dir->next) {
-        if (dir->scan_no == src->scan_no && dir->scan_no > 0)
-            return true;
-        is_home_listed |= dir->is_listed && is_in_dir(src, dir);
-    }
-    return !is_home_listed;
+    size_t cap = 0;
+    for (const struct dir *dir = tail->dirs; dir; dir = dir->next)
+        cap++;
+    uint32_t *looks = mem_alloc((cap + 1) * sizeof *looks);
+    *n = 0;
+    for (const struct dir *dir = tail->dirs; dir; dir = dir->next)
+        if (dir->scan_no > 0)
+            looks[(*n)++] = dir->scan_no;
+    qsort(looks, *n, sizeof *looks, compare_numbers);
+    return looks;
+}
+
+static bool is_home_listed(const struct tail *tail, const struct source *src)
+{
+    const char *slash = strrchr(src->path, '/');
+    if (!slash)
+        return false;
+    char *home = mem_printf("%.*s", slash == src->path ? 1 : (int)(slash - src->path), src->path);
+    const struct dir *dir = dir_by_path(tail, home);
+    free(home);
+    return dir && dir->is_listed;
+}
+
+static bool may_be_there(const struct tail *tail, const struct source *src, const uint32_t *looks,
+                         size_t n)
+{
+    if (src->file || bsearch(&src->scan_no, looks, n, sizeof *looks, compare_numbers))
+        return true;
+    const struct log *log = log_find(tail, src->path);
+    if (log && log_has_suspects(tail, log))
+        return true; /* perhaps its rest is in there */
+    return !is_home_listed(tail, src) && src->scan_no >= tail->aged_scan_no;
+}
+
+/* Twice a day: what was in no look since the sweep before is let go, wherever its folder is. */
+bool is_time_to_sweep(const struct tail *tail)
+{
+    return tail->swept_ns == 0 || loop_now(tail->loop) - tail->swept_ns >= AWAY_NS / 2;
+}
+
+static void sweep(struct tail *tail)
+{
+    if (!is_time_to_sweep(tail))
+        return;
+    tail->swept_ns = loop_now(tail->loop);
+    tail->aged_scan_no = tail->swept_scan_no;
+    tail->swept_scan_no = ++tail->scan_no;
 }
 
 void settle_sources(struct tail *tail)
 {
+    size_t n;
+    uint32_t *looks = looks_now(tail, &n);
+    sweep(tail);
     for (struct source *src = tail->sink.sources(tail->sink.arg), *next; src; src = next) {
         next = src->next;
-        if (!may_be_there(tail, src) && !is_followed(tail, src))
+        if (!may_be_there(tail, src, looks, n))
             let_go(tail, src);
     }
-}
-
-void discover_dir(struct tail *tail, struct dir *dir)
-{
-    DIR *stream = opendir(dir->path);
-    dir->is_listed = false;
-    if (!stream)
-        return; /* a folder that is away keeps its positions; discover_dirs looks for it */
-    dir->needs_scan = false;
-    dir->scan_no = ++tail->scan_no;
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(stream));) {
-        mark_sources(tail, dir, entry);
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            !is_as_known(tail, dir, entry))
-            discover_name(tail, dir, entry->d_name);
-        errno = 0;
-    }
-    bool is_complete = errno == 0;
-    closedir(stream);
-    dir->is_listed = is_complete && !tail->is_blocked;
-    if (dir->is_listed)
-        displace_missing(tail, dir);
-}
-
-static struct dir *dir_by_path(struct tail *tail, const char *path)
-{
-    struct dir *dir = tail->dirs;
-    while (dir && strcmp(dir->path, path) != 0)
-        dir = dir->next;
-    return dir;
-}
-
-static void add_dir(struct tail *tail, const char *path)
-{
-    struct dir *dir = dir_by_path(tail, path);
-    if (!dir) {
-        dir = mem_zero(1, sizeof *dir);
-        dir->path = mem_dup(path);
-        dir->wd = -1;
-        dir->next = tail->dirs;
-        tail->dirs = dir;
-    }
-    dir->needs_scan = true;
-    struct err err;
-    if (dir->wd >= 0 || !tail->watch)
-        return;
-    dir->wd = watch_dir(tail->watch, path, true, &err);
-    for (const struct dir *other = tail->dirs; other; other = other->next)
-        if (other != dir && dir->wd >= 0 && other->wd == dir->wd) {
-            dir->wd = -1; /* the same folder by another name: looked at by the clock */
-            return;
-        }
-    if (dir->wd < 0 && err.kind != ERR_GONE)
-        log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "tail",
-                    "%s; it is looked at by the clock instead", err.text);
-}
-
-void discover_dirs(struct tail *tail)
-{
-    for (struct input *in = tail->inputs; in; in = in->next)
-        for (struct pattern *pat = in->patterns; pat; pat = pat->next) {
-            glob_t found;
-            if (glob(pat->dir, GLOB_NOSORT | GLOB_ONLYDIR, NULL, &found) == 0)
-                for (size_t i = 0; i < found.gl_pathc; i++)
-                    add_dir(tail, found.gl_pathv[i]);
-            else if (!strpbrk(pat->dir, "*?["))
-                log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "tail",
-                            "folder %s is not there (yet); looked for at each check_interval",
-                            pat->dir);
-            globfree(&found);
-        }
+    tail->needs_settling = false;
+    free(looks);
 }

@@ -30,6 +30,12 @@ static bool ask_handle(int fd, int flags, struct file_id *id)
     return true;
 }
 
+static int64_t birth_time(const struct statx *stx)
+{
+    return stx->stx_mask & STATX_BTIME ? stx->stx_btime.tv_sec * NS_PER_S + stx->stx_btime.tv_nsec
+                                       : 0;
+}
+
 int file_id_of(int fd, struct file_id *id, struct err *err)
 {
     struct statx stx;
@@ -37,17 +43,25 @@ int file_id_of(int fd, struct file_id *id, struct err *err)
         return err_sys(err, "statx");
     *id =
         (struct file_id) {.dev = makedev(stx.stx_dev_major, stx.stx_dev_minor), .ino = stx.stx_ino};
-    if (stx.stx_mask & STATX_BTIME)
-        id->btime_ns = stx.stx_btime.tv_sec * NS_PER_S + stx.stx_btime.tv_nsec;
+    id->btime_ns = birth_time(&stx);
     if (!ask_handle(fd, 0, id))
         (void)ask_handle(fd, AT_HANDLE_FID, id); /* without one, inode and birth time decide */
     return 0;
 }
 
-int64_t birth_of(const char *path)
+int birth_at(const char *path, uint64_t *ino, int64_t *btime_ns)
 {
     struct statx stx;
-    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_BTIME, &stx) < 0)
+    if (statx(AT_FDCWD, path, AT_SYMLINK_NOFOLLOW, STATX_INO | STATX_BTIME, &stx) < 0)
         return -1;
-    return stx.stx_mask & STATX_BTIME ? stx.stx_btime.tv_sec * NS_PER_S + stx.stx_btime.tv_nsec : 0;
+    *ino = stx.stx_ino;
+    *btime_ns = birth_time(&stx);
+    return 0;
+}
+
+int64_t birth_of(const char *path)
+{
+    uint64_t ino;
+    int64_t btime_ns;
+    return birth_at(path, &ino, &btime_ns) ? -1 : btime_ns;
 }

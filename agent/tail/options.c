@@ -3,9 +3,11 @@
 
 #include <stddef.h>
 
-static const char *const rotation_modes[] = {"external", "managed", NULL};
-static const char *const rotation_signals[] = {"USR1", "HUP", "USR2",
-                                               NULL}; /* as signals[] in rotate.c */
+static const char *const rotation_modes[] = {"external", "managed", "reclaim", NULL};
+static const char *const rotation_signals[] = {"USR1", "HUP", "USR2", "WINCH",
+                                               NULL}; /* as signals[] in writer.c */
+static const char *const at_limits[] = {"hold", "drop", NULL};
+static const char *const compressions[] = {"auto", "gzip", "none", NULL};
 
 #define AT(field)     .at = offsetof(struct tail_input, field)
 #define NOT_NEEDED_FD "posta keeps a file open until its end is proven"
@@ -31,6 +33,19 @@ const struct option tail_options[] = {
      AT(message_max_bytes),
      .doc = "A longer line is cut there and marked; the lines beside it are whole. Beats' default "
             "is 10 MiB, more than Kafka takes."},
+    {.name = "encoding",
+     .type = OPT_WORD,
+     .words = charset_words,
+     .def = "plain",
+     AT(encoding),
+     .doc = "Encoding of the file; events are UTF-8. plain and utf-8 are the same: what is not "
+            "valid becomes U+FFFD."},
+    {.name = "line_terminator",
+     .type = OPT_WORD,
+     .words = terminator_words,
+     .def = "auto",
+     AT(line_terminator),
+     .doc = "What ends a line; auto = LF, and a CR before it belongs to it."},
     {.name = "ignore_older",
      .type = OPT_DURATION,
      .def = "0",
@@ -59,20 +74,37 @@ const struct option tail_options[] = {
      .own = true,
      AT(rotation_mode),
      .doc = "Who makes room: external = somebody else rotates; managed = posta renames the log and "
-            "tells the writer, only when the "
-            "generation before is read to its proven end and kept."},
+            "tells the writer, only when the generation before is read to its proven end and kept; "
+            "reclaim = nobody rotates, posta gives what is kept back to the file system from under "
+            "the log (tmpfs, ext4, xfs, btrfs; needs write access to the file)."},
     {.name = "rotation.size",
      .type = OPT_BYTES,
      .def = "50KB",
      .min = "4KB",
      .own = true,
      AT(rotation_size),
-     .doc = "Size at which a managed log is renamed to <name>.1."},
+     .doc = "Size at which a managed log is renamed to <name>.1; what a reclaimed log gives back "
+            "at a time."},
+    {.name = "rotation.keep",
+     .type = OPT_COUNT,
+     .def = "1",
+     .min = "1",
+     .max = "1000",
+     .own = true,
+     AT(rotation_keep),
+     .doc = "How many older generations of a managed log stay: <name>.1 to <name>.N."},
     {.name = "rotation.pid_file",
      .type = OPT_TEXT,
      .own = true,
      AT(rotation_pid_file),
      .doc = "File with the writer's process number."},
+    {.name = "rotation.process",
+     .type = OPT_TEXT,
+     .own = true,
+     AT(rotation_process),
+     .doc =
+         "Name of the writer's process, where there is no pid file to read: the one of that name "
+         "whose parent has another. In a pod: shareProcessNamespace."},
     {.name = "rotation.signal",
      .type = OPT_WORD,
      .words = rotation_signals,
@@ -80,6 +112,39 @@ const struct option tail_options[] = {
      .own = true,
      AT(rotation_signal),
      .doc = "Signal that makes the writer open its log again; nginx and Apache: USR1."},
+    {.name = "rotation.limit",
+     .type = OPT_BYTES,
+     .def = "0",
+     .own = true,
+     AT(rotation_limit),
+     .doc =
+         "What a managed or reclaimed log may take, all its open generations together, while the "
+         "spool is full; set it below the size of its tmpfs. 0 = no limit."},
+    {.name = "rotation.at_limit",
+     .type = OPT_WORD,
+     .words = at_limits,
+     .def = "hold",
+     .own = true,
+     AT(rotation_at_limit),
+     .doc = "What is done above rotation.limit: hold = keep everything and say it; drop = give up "
+            "the oldest lines that were not read, and count them."},
+    {.name = "compression",
+     .type = OPT_WORD,
+     .words = compressions,
+     .def = "auto",
+     AT(compression),
+     .doc =
+         "auto = a file that begins as gzip does is decompressed; gzip = all are; none = none is."},
+    {.name = "delete.enabled",
+     .type = OPT_BOOL,
+     .def = "false",
+     AT(delete_enabled),
+     .doc = "Delete a file that nobody writes to when all of it is delivered."},
+    {.name = "delete.grace_period",
+     .type = OPT_DURATION,
+     .def = "30m",
+     AT(delete_grace_ns),
+     .doc = "How long a file must not have been written to before it is deleted."},
     {.name = "buffer_size", .type = OPT_IGNORED, .doc = "posta reads 128 KiB at a time"},
     {.name = "harvester_limit",
      .type = OPT_IGNORED,
@@ -118,29 +183,10 @@ const struct option tail_options[] = {
     {.name = "prospector.scanner.include_files",
      .type = OPT_REFUSED,
      .doc = "name the files in paths"},
-    {.name = "encoding",
-     .type = OPT_REFUSED,
-     .doc = "posta reads UTF-8 (and ASCII); leave the key out"},
-    {.name = "line_terminator",
-     .type = OPT_REFUSED,
-     .doc = "posta reads lines that end in LF or CRLF; leave the key out"},
-    {.name = "include_lines",
-     .type = OPT_REFUSED,
-     .doc = "posta delivers every line; filter in Logstash"},
-    {.name = "exclude_lines",
-     .type = OPT_REFUSED,
-     .doc = "posta delivers every line; filter in Logstash"},
-    {.name = "parsers",
-     .type = OPT_REFUSED,
-     .doc = "posta delivers lines as they are; parse in Logstash"},
     {.name = "processors",
      .type = OPT_REFUSED,
      .doc = "use fields and tags, or process in Logstash"},
-    {.name = "compression", .type = OPT_REFUSED, .doc = "posta reads plain files"},
     {.name = "seek_to_tail", .type = OPT_REFUSED, .doc = "use ignore_older"},
     {.name = "ignore_inactive", .type = OPT_REFUSED, .doc = "use ignore_older"},
-    {.name = "delete",
-     .type = OPT_REFUSED,
-     .doc = "use rotation.mode: managed, which keeps two generations"},
     {0},
 };

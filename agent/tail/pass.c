@@ -1,17 +1,22 @@
-/* pass.c: one pass over what is marked, and the clock while files grow; the story is told in tail.c. */
+/* pass.c: one pass over what is marked, and the clock while files grow; the story is told in tail.c. What is not marked costs
+ * nothing, however much of it there is. */
 #include "follow.h"
 
-#define TICK_NS (5 * NS_PER_MS)
+#define TICK_NS  (5 * NS_PER_MS)
+#define RETRY_NS (1 * NS_PER_S)
 enum { PASS_BUDGET_BYTES = 1024 * 1024, HOT_FILES_MAX = 16 };
+
+static int64_t sooner(int64_t a, int64_t b)
+{
+    return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+}
 
 /* ---- folders that are read by the clock ---- */
 
-static size_t count_files(const struct tail *tail, const struct dir *dir)
+static void mark_files(struct tail *tail, struct dir *dir)
 {
-    size_t n = 0;
-    for (const struct file *file = tail->files; file; file = file->next)
-        n += file->dir == dir;
-    return n;
+    for (struct file *file = dir->files; file; file = file->next)
+        file_mark_ready(tail, file);
 }
 
 static void set_hot(struct tail *tail, struct dir *dir, bool is_hot)
@@ -20,108 +25,177 @@ static void set_hot(struct tail *tail, struct dir *dir, bool is_hot)
     if (dir->wd < 0 || dir->is_hot == is_hot)
         return;
     if (watch_dir(tail->watch, dir->path, !is_hot, &err) != dir->wd)
-        dir->needs_scan =
-            true; /* another folder has the path now: its files are found by the scan */
+        tail->needs_walk = true; /* another folder has the path now */
     dir->is_hot = is_hot;
-    for (struct file *file = tail->files; file; file = file->next)
-        if (file->dir == dir && !is_hot)
-            file->is_ready = true;
+    if (!is_hot)
+        mark_files(tail, dir);
 }
 
-/* ---- the pass ---- */
-
-void scan_marked_dirs(struct tail *tail)
+/* Few enough files to look at all of them at each tick. */
+static void note_growth(struct tail *tail, struct dir *dir)
 {
-    bool is_all = tail->dirs != NULL; /* a file may have moved from one folder to another */
-    for (struct dir *dir = tail->dirs; dir; dir = dir->next) {
-        is_all &= dir->needs_scan;
-        if (dir->needs_scan)
-            discover_dir(tail, dir);
-    }
-    if (is_all)
-        settle_sources(tail);
-}
-
-/* An older generation of the same log has bytes left: the younger waits, so that lines keep their order. */
-static bool must_wait(const struct tail *tail, const struct file *file)
-{
-    for (const struct file *older = tail->files; older != file; older = older->next)
-        if ((older->is_ready || older->has_failed) &&
-            strcmp(older->src->path, file->src->path) == 0)
-            return true;
-    return false;
-}
-
-static void read_one(struct tail *tail, struct file *file)
-{
-    tail->has_new_data = false;
-    enum read_result got = file_read(tail, file, PASS_BUDGET_BYTES);
-    if (got == READ_AT_END || got == READ_FAILED)
-        file->is_ready = false;
-    file->has_failed = got == READ_FAILED;
-    if (tail->has_new_data && file->dir && count_files(tail, file->dir) <= HOT_FILES_MAX)
-        file->dir->has_grown = true;
-}
-
-bool read_marked_files(struct tail *tail)
-{
-    bool is_done = true;
-    for (struct file *file = tail->files; file && !tail->is_blocked; file = file->next) {
-        if (!file->is_ready || must_wait(tail, file))
-            continue;
-        read_one(tail, file);
-        is_done &= !file->is_ready;
-    }
-    return is_done;
-}
-
-/* Returns when to ask again, -1 = no rotated file is open. */
-int64_t look_for_ends(struct tail *tail)
-{
-    int64_t now = loop_now(tail->loop), wait = -1;
-    for (struct file *file = tail->files, *next; file && !tail->is_blocked; file = next) {
-        next = file->next;
-        if (!file->is_rotated || file->is_ready || file_try_end(tail, file))
-            continue;
-        int64_t until = file->probe_at_ns > now ? file->probe_at_ns - now : 0;
-        wait = wait < 0 || until < wait ? until : wait;
-    }
-    return wait;
+    if (!dir || dir->n_files > HOT_FILES_MAX)
+        return;
+    dir->has_grown = true;
+    if (!dir->is_active)
+        list_put(&tail->active, dir);
+    dir->is_active = true;
 }
 
 /* Returns true while some folder is read by the clock. */
 static bool settle_dirs(struct tail *tail)
 {
     bool is_busy = false;
-    for (struct dir *dir = tail->dirs; dir; dir = dir->next) {
+    for (size_t i = tail->active.n; i-- > 0;) {
+        struct dir *dir = tail->active.at[i];
         bool was_hot = dir->is_hot;
         set_hot(tail, dir, dir->has_grown);
         is_busy |= dir->has_grown || was_hot;
+        dir->is_active = dir->has_grown;
         dir->has_grown = false;
+        if (!dir->is_active)
+            list_drop(&tail->active, dir);
     }
     return is_busy;
 }
 
-static int64_t sooner(int64_t a, int64_t b)
+/* ---- reading ---- */
+
+/* An older generation of the same log has bytes left: the younger waits, so that lines keep their order. */
+static bool must_wait(const struct tail *tail, const struct file *file)
 {
-    return a < 0 ? b : b < 0 ? a : a < b ? a : b;
+    for (const struct file *older = file->log->oldest; older != file; older = older->younger)
+        if (older->is_ready || older->has_failed)
+            return true;
+    return tail->suspects.n > 0 && file_awaits_suspect(tail, file);
+}
+
+/* Returns true if it may have more. */
+static bool read_one(struct tail *tail, struct file *file)
+{
+    tail->has_new_data = false;
+    enum read_result got = file_read(tail, file, PASS_BUDGET_BYTES);
+    file->has_failed = got == READ_FAILED;
+    if (file->has_failed)
+        file_mark_timed(tail, file);
+    if (tail->has_new_data)
+        note_growth(tail, file->dir);
+    if (file->owned)
+        file_mark_timed(tail, file); /* for make_room */
+    file->is_ready = got == READ_MORE || got == READ_LATER || got == READ_BLOCKED;
+    return file->is_ready;
+}
+
+/* An older one may have been read after a younger that waited for it. */
+static bool may_one_go_on(const struct tail *tail)
+{
+    for (size_t i = 0; i < tail->ready.n && !tail->is_blocked; i++)
+        if (!must_wait(tail, tail->ready.at[i]))
+            return true;
+    return false;
+}
+
+/* Those with more to read stay in the list, in order; so do those that are marked meanwhile. True when none can go on. */
+bool read_marked_files(struct tail *tail)
+{
+    struct list todo = tail->ready;
+    tail->ready = (struct list) {0};
+    for (size_t i = 0; i < todo.n; i++) {
+        struct file *file = todo.at[i];
+        if (tail->is_blocked || must_wait(tail, file) || read_one(tail, file))
+            list_put(&tail->ready, file);
+    }
+    list_free(&todo);
+    return !may_one_go_on(tail);
+}
+
+/* ---- what the clock looks at: rotated files, failed reads, room to be made ---- */
+
+static int64_t until_probe(const struct tail *tail, const struct file *file)
+{
+    int64_t now = loop_now(tail->loop);
+    return file->probe_at_ns > now ? file->probe_at_ns - now : 0;
+}
+
+/* While the spool is full only what needs no room there can end. */
+static bool may_end(const struct tail *tail, const struct file *file)
+{
+    struct stat st;
+    if (!file->is_rotated || file->is_ended)
+        return file->is_ended;
+    if (!tail->is_blocked)
+        return !file->is_ready;
+    return !file->gzip && fstat(file->fd, &st) == 0 && (uint64_t)st.st_size <= file->src->offset;
+}
+
+/* Returns after how many ns to ask again, -1 = no rotated file is open. */
+int64_t look_for_ends(struct tail *tail)
+{
+    int64_t wait = -1;
+    for (size_t i = tail->timed.n; i-- > 0;) {
+        struct file *file = tail->timed.at[i];
+        if (!may_end(tail, file) || file_try_end(tail, file))
+            continue;
+        if (!file->is_ended) /* else tail_marks_moved */
+            wait = sooner(wait, until_probe(tail, file));
+    }
+    return wait;
+}
+
+static bool needs_clock(const struct tail *tail, const struct file *file)
+{
+    bool is_held = file->owned && (file->owned->mark != 0 ||
+                                   (tail->is_blocked && file->input->conf->rotation_limit > 0));
+    return file->is_rotated || file->has_failed || file->is_due || file->is_ended || is_held ||
+           file->input->conf->delete_enabled;
+}
+
+/* Room is made where files were read in this pass or wait for it. */
+static int64_t make_room(struct tail *tail)
+{
+    int64_t wait = -1;
+    for (size_t i = tail->timed.n; i-- > 0;) {
+        struct file *file = tail->timed.at[i];
+        if (file->has_failed)
+            wait = sooner(wait, RETRY_NS);
+        wait = sooner(wait, rotate_if_due(tail, file));
+        wait = sooner(wait, reclaim_if_due(tail, file));
+        wait = sooner(wait, hold_below_limit(tail, file));
+        bool needs_it = needs_clock(tail, file);
+        wait = sooner(wait, delete_if_due(tail, file)); /* the file may be closed now */
+        if (needs_it || i >= tail->timed.n || tail->timed.at[i] != file)
+            continue;
+        file->is_timed = false;
+        list_drop(&tail->timed, file);
+    }
+    return wait;
+}
+
+/* ---- the pass ---- */
+
+static void look_at_folders(struct tail *tail)
+{
+    if (tail->needs_walk)
+        walk_patterns(tail);
+    scan_marked_dirs(tail);
+    if (!tail->is_full_look || tail->to_scan.n > 0 || tail->needs_walk)
+        return;
+    tail->is_full_look = false;
+    if (tail->needs_settling && !tail->is_blocked)
+        settle_sources(tail);
 }
 
 void tail_pass(void *arg)
 {
     struct tail *tail = arg;
-    scan_marked_dirs(tail);
+    look_at_folders(tail);
     bool is_done = read_marked_files(tail);
     int64_t wait = look_for_ends(tail);
-    wait = sooner(wait, rotate_where_due(tail));
-    for (struct file *file = tail->files; file; file = file->next)
-        if (file->has_failed)
-            wait = sooner(wait, NS_PER_S);
-    if (tail->is_blocked)
-        return; /* tail_resume */
-    if (settle_dirs(tail))
+    wait = sooner(wait, suspects_look(tail));
+    wait = sooner(wait, make_room(tail));
+    if (!tail->is_blocked && settle_dirs(tail))
         wait = sooner(wait, TICK_NS);
-    if (!is_done)
+    if (!tail->is_blocked && (!is_done || tail->to_scan.n > 0 || tail->needs_walk))
         loop_defer(tail->loop, &tail->work);
     else if (wait >= 0)
         loop_set_timer(tail->loop, &tail->tick, wait);
@@ -130,8 +204,12 @@ void tail_pass(void *arg)
 void tail_tick(void *arg)
 {
     struct tail *tail = arg;
-    for (struct file *file = tail->files; file; file = file->next)
-        if (file->is_rotated || file->has_failed || (file->dir && file->dir->is_hot))
-            file->is_ready = true;
+    for (size_t i = 0; i < tail->timed.n; i++) {
+        struct file *file = tail->timed.at[i];
+        if (file->is_rotated || file->has_failed)
+            file_mark_ready(tail, file);
+    }
+    for (size_t i = 0; i < tail->active.n; i++)
+        mark_files(tail, tail->active.at[i]);
     loop_defer(tail->loop, &tail->work);
 }

@@ -35,6 +35,23 @@ static void tidy(char *path)
     *to = '\0';
 }
 
+/* "/a/b/?/c" → root "/a/b", levels "?", "c". */
+static void split_levels(struct pattern *pat)
+{
+    const char *wild = strpbrk(pat->dir, "*?[\\");
+    const char *end = wild ? wild : pat->dir + strlen(pat->dir);
+    while (wild && *end != '/')
+        end--;
+    pat->root =
+        end == pat->dir ? mem_dup("/") : mem_printf("%.*s", (int)(end - pat->dir), pat->dir);
+    while (wild && *end == '/') {
+        const char *next = strchrnul(end + 1, '/');
+        pat->levels = mem_grow(pat->levels, pat->n_levels + 1, sizeof *pat->levels);
+        pat->levels[pat->n_levels++] = mem_printf("%.*s", (int)(next - end - 1), end + 1);
+        end = next;
+    }
+}
+
 static int add_pattern(const char *path, struct pattern ***end, struct err *err)
 {
     if (!*path)
@@ -45,7 +62,8 @@ static int add_pattern(const char *path, struct pattern ***end, struct err *err)
                        "path '%s' ends with a slash: name the files in it, as in %s*.log", path,
                        path);
     struct pattern *pat = mem_zero(1, sizeof *pat);
-    pat->dir = slash == path ? mem_dup("/") : strndup(path, (size_t)(slash - path));
+    pat->dir = slash == path ? mem_dup("/") : mem_printf("%.*s", (int)(slash - path), path);
+    split_levels(pat);
     pat->name = mem_dup(slash + 1);
     pat->is_exact = !strpbrk(pat->name, "*?[\\");
     **end = pat;
@@ -102,10 +120,21 @@ void pattern_free(struct pattern *list)
     while (list) {
         struct pattern *next = list->next;
         free(list->dir);
+        free(list->root);
+        for (size_t i = 0; i < list->n_levels; i++)
+            free(list->levels[i]);
+        free(list->levels);
         free(list->name);
         free(list);
         list = next;
     }
+}
+
+bool pattern_level_matches(const struct pattern *pat, size_t level, const char *name)
+{
+    if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    return fnmatch(pat->levels[level], name, FNM_PATHNAME | FNM_PERIOD) == 0;
 }
 
 bool pattern_matches_dir(const struct pattern *pat, const char *dir)
@@ -120,9 +149,10 @@ bool pattern_matches_name(const struct pattern *pat, const char *name)
     return fnmatch(pat->name, name, FNM_PATHNAME) == 0;
 }
 
-static bool is_compressed(const char *name)
+/* Compressed by something that posta does not read. */
+static bool is_foreign(const char *name)
 {
-    static const char *const endings[] = {".gz", ".bz2", ".xz", ".zst", ".Z", ".lz4", ".zip"};
+    static const char *const endings[] = {".bz2", ".xz", ".zst", ".Z", ".lz4", ".zip", ".tmp"};
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         size_t n = strlen(endings[i]);
@@ -132,10 +162,30 @@ static bool is_compressed(const char *name)
     return false;
 }
 
+static bool begins_with(const char *text, const char *begin, size_t len)
+{
+    return strncmp(text, begin, len) == 0;
+}
+
+/* access-20261124.log of access.log, as logrotate's `extension` makes it. */
+static bool has_middle(const char *of, const char *name)
+{
+    const char *dot = strrchr(of, '.');
+    size_t stem = dot ? (size_t)(dot - of) : 0, len = strlen(name);
+    if (!dot || dot == of || !begins_with(name, of, stem) ||
+        (name[stem] != '-' && name[stem] != '.'))
+        return false;
+    size_t ext = strlen(dot), gz = len > 3 && strcmp(name + len - 3, ".gz") == 0 ? 3 : 0;
+    return len > stem + 1 + ext + gz && begins_with(name + len - gz - ext, dot, ext) &&
+           strspn(name + stem + 1, "0123456789-_T") >= len - gz - ext - stem - 1;
+}
+
 bool pattern_is_sibling(const struct pattern *pat, const char *name)
 {
     size_t len = strlen(pat->name);
-    if (!pat->is_exact || strncmp(name, pat->name, len) != 0)
+    if (!pat->is_exact || is_foreign(name))
         return false;
-    return (name[len] == '.' || name[len] == '-') && name[len + 1] && !is_compressed(name);
+    if (!begins_with(name, pat->name, len))
+        return has_middle(pat->name, name);
+    return (name[len] == '.' || name[len] == '-') && name[len + 1];
 }

@@ -4,11 +4,14 @@
 
 #include <posta/err.h>
 #include <posta/plugin.h>
-#include <regex.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 struct pattern {
     char *dir;     /* may hold wildcards */
+    char *root;    /* the folders of dir before the first wildcard */
+    char **levels; /* those behind, one a level */
+    size_t n_levels;
     char *name;    /* may hold wildcards */
     bool is_exact; /* name holds none: it is one log, whatever it is rotated to */
     struct pattern *next;
@@ -19,10 +22,13 @@ struct pattern {
 int pattern_parse(const struct str_list *paths, struct pattern **list, struct err *err) MUST_CHECK;
 void pattern_free(struct pattern *list);
 
+/* May a folder of this name be at this level behind the root? Hidden ones only where the pattern says so. */
+bool pattern_level_matches(const struct pattern *pat, size_t level, const char *name);
 bool pattern_matches_dir(const struct pattern *pat, const char *dir);
 bool pattern_matches_name(const struct pattern *pat, const char *name);
 
-/* A rotated generation of an exact name: NAME.<something> or NAME-<something>, not compressed. */
+/* A rotated generation of an exact name: NAME.<something> or NAME-<something>, or NAME's stem, '-' or '.', something and its
+ * extension (access-20261124.log); compressed perhaps, but only by gzip. */
 bool pattern_is_sibling(const struct pattern *pat, const char *name);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef POSTA_TAIL_H
 #define POSTA_TAIL_H
 
+#include <posta/charset.h>
 #include <posta/err.h>
 #include <posta/loop.h>
 #include <posta/plugin.h>
@@ -18,12 +19,26 @@ struct tail_sink {
     struct source *(*sources)(void *arg);
     int (*add)(void *arg, const struct source *proto, struct source **src, struct err *err);
     int (*append)(void *arg, struct source *src, const struct chunk *chunk, struct err *err);
-    int (*end)(void *arg, struct source *src, enum end_proof proof,
-               struct err *err); /* durable when it returns */
+    /* lost_bytes: written behind src's position and not to be had any more, as far as is known. Durable when mark(), asked
+     * for after it, is. */
+    int (*end)(void *arg, struct source *src, enum end_proof proof, uint64_t lost_bytes,
+               struct err *err);
     void (*forget)(void *arg, struct source *src);
+    struct source *(*by_id)(void *arg,
+                            const struct file_id *id); /* the newest of this file, or NULL */
+    /* The newest with this inode number and birth time (0 = none, matches all), whatever its file system; or NULL. */
+    struct source *(*by_birth)(void *arg, uint64_t ino, int64_t btime_ns);
+    /* Everything handed on so far is before the mark. Marks only grow; tail_marks_moved says that one of the two moved. */
+    uint64_t (*mark)(void *arg);
+    /* Somebody waits for the last mark to become durable: soon, please. */
+    void (*hurry)(void *arg);
+    bool (*is_durable)(void *arg, uint64_t mark);
+    bool (*is_delivered)(void *arg, uint64_t mark);
 };
 
-enum rotation_mode { ROTATION_EXTERNAL, ROTATION_MANAGED };
+enum rotation_mode { ROTATION_EXTERNAL, ROTATION_MANAGED, ROTATION_RECLAIM };
+enum at_limit { AT_LIMIT_HOLD, AT_LIMIT_DROP };
+enum compression { COMPRESSION_AUTO, COMPRESSION_GZIP, COMPRESSION_NONE };
 
 /* One filestream input, read from tail_options. */
 struct tail_input {
@@ -35,10 +50,19 @@ struct tail_input {
     int64_t check_interval_ns;
     int64_t ignore_older_ns;
     uint64_t message_max_bytes;
-    int rotation_mode; /* enum rotation_mode */
+    int compression;               /* enum compression */
+    int encoding, line_terminator; /* see charset.h */
+    struct line_end line_end;      /* made from the two, by who reads the options; zero = LF */
+    int rotation_mode;             /* enum rotation_mode */
     uint64_t rotation_size;
+    uint64_t rotation_keep; /* older generations that stay, managed */
     char *rotation_pid_file;
-    int rotation_signal; /* index into the words of the option */
+    char *rotation_process;
+    int rotation_signal;     /* index into the words of the option */
+    uint64_t rotation_limit; /* 0 = none */
+    int rotation_at_limit;   /* enum at_limit */
+    bool delete_enabled;
+    int64_t delete_grace_ns;
 };
 extern const struct option tail_options[];
 
@@ -50,6 +74,13 @@ struct tail_stats {
     uint64_t rotations;      /* a followed file got another name, was replaced or deleted */
     uint64_t rotations_made; /* by posta itself (rotation.mode: managed) */
     uint64_t truncations;
+    uint64_t generations_lost; /* gone before they could be opened */
+    uint64_t bytes_lost;       /* known to be written and not to be had any more */
+    uint64_t bytes_recovered;  /* truncated away, but found in a copy */
+    uint64_t bytes_given_up;   /* of bytes_lost: by rotation.at_limit: drop */
+    uint64_t bytes_punched;    /* given back to the file system */
+    uint64_t over_limit;       /* files above rotation.limit now */
+    uint64_t files_deleted;
     uint64_t ends_proven;
     uint64_t ends_assumed;
     uint64_t
@@ -77,6 +108,9 @@ int tail_start(struct tail *tail, bool once, struct err *err) MUST_CHECK;
 
 /* There is room again after a FULL. */
 void tail_resume(struct tail *tail);
+
+/* More became durable, or was delivered. */
+void tail_marks_moved(struct tail *tail);
 
 /* Read what is there now, without waiting for more. True when every file was read to its end. */
 bool tail_read_to_end(struct tail *tail);

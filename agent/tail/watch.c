@@ -1,4 +1,4 @@
-/* watch.c: inotify on folders.
+/* watch.c: inotify on folders and single files, and the list of mounts.
  *
  * Happy path: events are read in blocks until there are none, and told one by one; the owner defers its work.
  * Failure modes: the kernel's queue overflows: WATCH_LOST. No instance is left for this user (EMFILE): watch_new
@@ -10,6 +10,8 @@
 #include <posta/buf.h>
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -21,6 +23,7 @@ struct watch {
     struct loop_io io;
     void (*heard)(void *arg, int wd, enum watch_event what, const char *name, uint32_t cookie);
     void *arg;
+    struct loop_io mounts; /* fd -1 = not watched */
     char block[EVENT_BLOCK_BYTES] __attribute__((aligned(__alignof__(struct inotify_event))));
 };
 
@@ -28,24 +31,24 @@ static const struct {
     uint32_t bit;
     enum watch_event what;
 } meanings[] = {
-    {IN_CREATE, WATCH_APPEARED},    {IN_MOVED_TO, WATCH_APPEARED}, {IN_ATTRIB, WATCH_APPEARED},
+    {IN_CREATE, WATCH_CREATED},     {IN_MOVED_TO, WATCH_MOVED_IN}, {IN_ATTRIB, WATCH_CHANGED},
     {IN_MOVED_FROM, WATCH_GONE},    {IN_DELETE, WATCH_GONE},       {IN_MODIFY, WATCH_GREW},
     {IN_CLOSE_WRITE, WATCH_CLOSED},
 };
 
 static void tell(struct watch *watch, const struct inotify_event *ev)
 {
-    if (ev->mask & IN_Q_OVERFLOW) {
+    const char *name = ev->len ? ev->name : NULL;
+    if (ev->mask & IN_Q_OVERFLOW)
         watch->heard(watch->arg, -1, WATCH_LOST, "", 0);
-        return;
-    }
-    if (ev->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED)) {
-        watch->heard(watch->arg, ev->wd, WATCH_DIR_GONE, "", 0);
-        return;
-    }
-    for (size_t i = 0; i < sizeof meanings / sizeof *meanings && ev->len; i++)
-        if (ev->mask & meanings[i].bit)
-            watch->heard(watch->arg, ev->wd, meanings[i].what, ev->name, ev->cookie);
+    else if (ev->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
+        watch->heard(watch->arg, ev->wd, WATCH_DIR_GONE, name, 0);
+    else if (ev->mask & IN_ISDIR)
+        watch->heard(watch->arg, ev->wd, WATCH_FOLDER, name, 0);
+    else
+        for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
+            if (ev->mask & meanings[i].bit)
+                watch->heard(watch->arg, ev->wd, meanings[i].what, name, ev->cookie);
 }
 
 static ssize_t read_block(struct watch *watch)
@@ -67,6 +70,12 @@ static void read_events(void *arg)
             return;
 }
 
+void watch_read(struct watch *watch)
+{
+    if (watch)
+        read_events(watch);
+}
+
 int watch_new(struct watch **out, struct loop *loop,
               void (*heard)(void *, int, enum watch_event, const char *, uint32_t), void *arg,
               struct err *err)
@@ -81,6 +90,7 @@ int watch_new(struct watch **out, struct loop *loop,
     struct watch *watch = mem_zero(1, sizeof *watch);
     watch->loop = loop;
     watch->io = (struct loop_io) {.fd = fd, .ready = read_events, .arg = watch};
+    watch->mounts.fd = -1;
     watch->heard = heard;
     watch->arg = arg;
     if (loop_add(loop, &watch->io, err)) {
@@ -98,7 +108,20 @@ void watch_free(struct watch *watch)
         return;
     loop_remove(watch->loop, &watch->io);
     close(watch->io.fd);
+    if (watch->mounts.fd >= 0) {
+        loop_remove(watch->loop, &watch->mounts);
+        close(watch->mounts.fd);
+    }
     free(watch);
+}
+
+static int add(struct watch *watch, const char *path, uint32_t mask, struct err *err)
+{
+    int wd = inotify_add_watch(watch->io.fd, path, mask);
+    if (wd < 0 && errno == ENOSPC)
+        return err_set(err, ERR_FULL,
+                       "no inotify watch is left for this user: raise fs.inotify.max_user_watches");
+    return wd >= 0 ? wd : err_sys(err, "watch %s", path);
 }
 
 int watch_dir(struct watch *watch, const char *path, bool with_growth, struct err *err)
@@ -106,9 +129,38 @@ int watch_dir(struct watch *watch, const char *path, bool with_growth, struct er
     uint32_t mask = IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CLOSE_WRITE |
                     IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR |
                     (with_growth ? IN_MODIFY : 0);
-    int wd = inotify_add_watch(watch->io.fd, path, mask);
-    if (wd < 0 && errno == ENOSPC)
-        return err_set(err, ERR_FULL,
-                       "no inotify watch is left for this user: raise fs.inotify.max_user_watches");
-    return wd >= 0 ? wd : err_sys(err, "watch folder %s", path);
+    return add(watch, path, mask, err);
+}
+
+int watch_file(struct watch *watch, int fd, struct err *err)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    return add(watch, path, IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB, err);
+}
+
+void watch_drop(struct watch *watch, int wd)
+{
+    if (watch && wd >= 0)
+        inotify_rm_watch(watch->io.fd, wd);
+}
+
+/* ---- mounts ---- */
+
+static void mounts_changed(void *arg)
+{
+    struct watch *watch = arg;
+    watch->heard(watch->arg, -1, WATCH_FOLDER, NULL, 0);
+}
+
+/* The kernel marks the open list as in error when it changed: proc(5), mountinfo. Being asked clears it. */
+void watch_mounts(struct watch *watch)
+{
+    struct err ignored; /* folders are compared at each look anyway */
+    int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+    watch->mounts = (struct loop_io) {.fd = fd, .ready = mounts_changed, .arg = watch};
+    if (fd >= 0 && loop_add_urgent(watch->loop, &watch->mounts, &ignored)) {
+        close(fd);
+        watch->mounts.fd = -1;
+    }
 }
