@@ -39,6 +39,7 @@ struct made {
     struct buf bytes; /* of its chunks */
     struct buf story; /* "0-10 10-20:cut 20-30:skipped lease@30 forgotten" */
     unsigned n_ends;
+    uint64_t lost_bytes;
     enum end_proof proof;
     bool is_forgotten;
 };
@@ -49,7 +50,11 @@ struct sink {
     size_t n;
     int room; /* calls that are still taken, -1 = any number */
     int n_refused;
-    bool ends_fail; /* end() is refused, whatever the room */
+    bool ends_fail;      /* end() is refused, whatever the room */
+    bool only_small;     /* chunks with bytes are refused */
+    bool keeps_nothing;  /* for memory tests: the bytes and their story */
+    bool durable_lags;   /* nothing is durable */
+    bool delivered_lags; /* nothing is delivered */
 };
 
 /* Everything of one test. */
@@ -98,13 +103,15 @@ static inline int sink_add(void *arg, const struct source *proto, struct source 
     src->no = sink->reg.next_no ? sink->reg.next_no : 1;
     src->first_seen_ns = clock_wall_ns();
     registry_put(&sink->reg, src);
+    *out = src;
+    if (sink->keeps_nothing)
+        return 0;
     sink->made = mem_grow(sink->made, sink->n + 1, sizeof(*sink->made));
     sink->made[sink->n++] = (struct made) {.no = src->no,
                                            .epoch = src->epoch,
                                            .from = src->offset,
                                            .ino = src->id.ino,
                                            .path = mem_dup(src->path)};
-    *out = src;
     return 0;
 }
 
@@ -112,24 +119,33 @@ static inline int sink_append(void *arg, struct source *src, const struct chunk 
                               struct err *err)
 {
     struct sink *sink = arg;
+    if (sink->only_small && chunk->len > 0)
+        return err_set(err, ERR_FULL, "spool: no room");
     if (take_room(sink, err))
         return -1;
+    if (sink->keeps_nothing)
+        return source_advance(src, chunk->from, chunk->to, chunk->flags, chunk->bytes, chunk->len),
+               0;
     struct made *made = made_of(sink, src);
     assert_int_equal(chunk->from, src->offset);
     assert_true(chunk->to > chunk->from);
-    assert_int_equal(chunk->len, chunk->flags & CHUNK_SKIPPED ? 0 : chunk->to - chunk->from);
+    assert_int_equal(chunk->len,
+                     chunk->flags & (CHUNK_SKIPPED | CHUNK_LOST) ? 0 : chunk->to - chunk->from);
+    source_advance(src, chunk->from, chunk->to, chunk->flags, chunk->bytes, chunk->len);
     if (chunk->len)
         buf_append(&made->bytes, chunk->bytes, chunk->len);
     buf_printf(&made->story, "%s%llu-%llu%s%s%s%s", made->story.len ? " " : "",
                (unsigned long long)chunk->from, (unsigned long long)chunk->to,
                chunk->flags & CHUNK_CUT ? ":cut" : "", chunk->flags & CHUNK_SKIPPED ? ":skip" : "",
                chunk->flags & CHUNK_RESUMED ? ":resumed" : "",
-               chunk->flags & CHUNK_LAST ? ":last" : "");
-    source_advance(src, chunk->from, chunk->to, chunk->flags, chunk->bytes, chunk->len);
+               chunk->flags & CHUNK_LOST   ? ":lost"
+               : chunk->flags & CHUNK_LAST ? ":last"
+                                           : "");
     return 0;
 }
 
-static inline int sink_end(void *arg, struct source *src, enum end_proof proof, struct err *err)
+static inline int sink_end(void *arg, struct source *src, enum end_proof proof, uint64_t lost_bytes,
+                           struct err *err)
 {
     struct sink *sink = arg;
     if (take_room(sink, err))
@@ -138,6 +154,7 @@ static inline int sink_end(void *arg, struct source *src, enum end_proof proof, 
         return err_set(err, ERR_FULL, "spool: no room");
     struct made *made = made_of(sink, src);
     made->n_ends++;
+    made->lost_bytes += lost_bytes;
     made->proof = proof;
     src->flags |= SOURCE_ENDED;
     buf_printf(&made->story, "%s%s@%llu", made->story.len ? " " : "", end_proof_name(proof),
@@ -150,6 +167,54 @@ static inline void sink_forget(void *arg, struct source *src)
     struct sink *sink = arg;
     made_of(sink, src)->is_forgotten = true;
     registry_drop(&sink->reg, src);
+}
+
+static inline struct source *sink_by_id(void *arg, const struct file_id *id)
+{
+    return registry_by_id(&((struct sink *)arg)->reg, id);
+}
+
+static inline struct source *sink_by_birth(void *arg, uint64_t ino, int64_t btime_ns)
+{
+    return registry_by_birth(&((struct sink *)arg)->reg, ino, btime_ns);
+}
+
+static inline uint64_t sink_mark(void *arg)
+{
+    (void)arg;
+    return 1;
+}
+
+static inline void sink_hurry(void *arg)
+{
+    (void)arg;
+}
+
+static inline bool sink_is_durable(void *arg, uint64_t mark)
+{
+    (void)mark;
+    return !((struct sink *)arg)->durable_lags;
+}
+
+static inline bool sink_is_delivered(void *arg, uint64_t mark)
+{
+    (void)mark;
+    return !((struct sink *)arg)->delivered_lags;
+}
+
+static inline struct tail_sink sink_of(struct sink *sink)
+{
+    return (struct tail_sink) {.arg = sink,
+                               .sources = sink_sources,
+                               .add = sink_add,
+                               .append = sink_append,
+                               .end = sink_end,
+                               .forget = sink_forget,
+                               .by_id = sink_by_id,
+                               .by_birth = sink_by_birth,
+                               .mark = sink_mark,
+                               .is_durable = sink_is_durable,
+                               .is_delivered = sink_is_delivered};
 }
 
 static inline size_t sources_known(const struct rig *rig)
@@ -210,12 +275,14 @@ static inline void look_again(struct rig *rig)
     settle(rig);
 }
 
+static inline void fail_late(const struct rig *rig, const char *condition);
+
 #define UNTIL(rig, condition)                                                                      \
     do {                                                                                           \
         int64_t until_ns_ = real_mono_ns() + 10 * NS_PER_S;                                        \
         while (!(condition)) {                                                                     \
             if (real_mono_ns() > until_ns_)                                                        \
-                fail_msg("did not come: %s", #condition);                                          \
+                fail_late(rig, #condition);                                                        \
             turn(rig, NS_PER_MS);                                                                  \
         }                                                                                          \
     } while (0)
@@ -301,12 +368,7 @@ static inline void set_path(struct rig *rig, const char *name)
 static inline void start_with(struct rig *rig, bool once)
 {
     struct err err;
-    const struct tail_sink sink = {.arg = &rig->sink,
-                                   .sources = sink_sources,
-                                   .add = sink_add,
-                                   .append = sink_append,
-                                   .end = sink_end,
-                                   .forget = sink_forget};
+    const struct tail_sink sink = sink_of(&rig->sink);
     assert_int_equal(tail_new(&rig->tail, rig->loop, &sink, &err), 0);
     if (tail_add_input(rig->tail, &rig->in, &err))
         fail_msg("%s", err.text);
@@ -324,7 +386,7 @@ static inline void stop(struct rig *rig)
     tail_free(rig->tail);
     rig->tail = NULL;
     for (struct source *src = rig->sink.reg.first; src; src = src->next)
-        src->scan_no = 0; /* not kept */
+        src->scan_no = 0, src->file = NULL; /* not kept */
 }
 
 /* Follow one log, access.log, from the start. */
@@ -375,6 +437,14 @@ static inline bool log_has(const struct rig *rig, const char *words)
     bool is_found = strstr(text, words) != NULL;
     free(text);
     return is_found;
+}
+
+static inline void fail_late(const struct rig *rig, const char *condition)
+{
+    char *text = log_text(rig);
+    dprintf(rig->stderr_fd, "%sdid not come: %s\n", text, condition);
+    free(text);
+    fail_msg("did not come: %s", condition);
 }
 
 /* ---- a child: another user, another program ---- */
@@ -453,7 +523,8 @@ static inline int rig_open(void **state, const char *at)
                                    .enabled = true,
                                    .check_interval_ns = 10 * NS_PER_S,
                                    .message_max_bytes = 512 * 1024,
-                                   .rotation_size = 50 * 1024};
+                                   .rotation_size = 50 * 1024,
+                                   .rotation_keep = 1};
     rig->sink.room = -1;
     catch_log(rig);
     *state = rig;

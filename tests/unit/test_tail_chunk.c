@@ -235,8 +235,8 @@ static void a_truncated_file_begins_again(void **state)
     assert_int_equal(rig->sink.made[1].epoch, 1);
     assert_int_equal(tail_stats(rig->tail)->truncations, 1);
     assert_int_equal(tail_stats(rig->tail)->lost_unknown, 1);
-    assert_true(log_has(rig, "access.log: truncated or rewritten at byte 8 (size now 0); what was "
-                             "written behind that and not yet read is lost"));
+    assert_true(log_has(rig, "access.log: truncated or rewritten at byte 8 (size now 0); 0 "
+                             "bytes that were seen and not yet read are lost"));
 }
 
 static void truncated_and_grown_beyond_the_old_place(void **state)

@@ -106,7 +106,7 @@ static void a_generation_that_was_missed_is_adopted(void **state)
     UNTIL(rig, has_bytes(rig, 0, "one\nlate\n") && rig->sink.n == 3);
     UNTIL(rig, is_ended(rig, 0) && (is_ended(rig, 1) || is_ended(rig, 2)));
     bool first_is_older = has_bytes(rig, 1, "two\n");
-    assert_true(has_bytes(rig, first_is_older ? 2 : 1, "three\n"));
+    UNTIL(rig, has_bytes(rig, first_is_older ? 2 : 1, "three\n"));
     assert_true(has_bytes(rig, first_is_older ? 1 : 2, "two\n"));
     assert_string_equal(rig->sink.made[1].path, path_of(rig, "access.log"));
     assert_string_equal(rig->sink.made[2].path, path_of(rig, "access.log"));
@@ -135,15 +135,16 @@ static void the_copy_of_copytruncate_is_not_adopted(void **state)
     put(rig, "access.log.1", "one\ntwo\n");
     assert_int_equal(truncate(path_of(rig, "access.log"), 0), 0);
     put(rig, "access.log", "three\n");
-    UNTIL(rig, has_bytes(rig, 1, "three\n"));
+    UNTIL(rig, has_bytes(rig, 2, "three\n"));
     SOON(rig);
     stop(rig);
     start(rig);
     SOON(rig);
-    assert_int_equal(rig->sink.n, 2);
+    assert_int_equal(rig->sink.n, 3);
+    assert_string_equal(story_of(rig, 1), "copied@8");
 }
 
-static void compressed_generations_are_not_adopted(void **state)
+static void compressed_rubbish_is_not_adopted(void **state)
 {
     struct rig *rig = *state;
     put(rig, "access.log", "one\n");
@@ -153,7 +154,8 @@ static void compressed_generations_are_not_adopted(void **state)
     put(rig, "access.log.1.gz", "\x1f\x8b\n");
     rename_in(rig, "access.log", "access.log.1");
     SOON(rig);
-    assert_int_equal(rig->sink.n, 1);
+    for (size_t i = 1; i < rig->sink.n; i++)
+        assert_bytes(rig, i, "");
 }
 
 static void excluded_files_are_left_out(void **state)
@@ -316,7 +318,7 @@ int main(void)
         ON_BOTH(a_generation_that_was_missed_is_adopted),
         ON_BOTH(generations_from_before_are_not_adopted),
         ON_BOTH(the_copy_of_copytruncate_is_not_adopted),
-        ON_BOTH(compressed_generations_are_not_adopted),
+        ON_BOTH(compressed_rubbish_is_not_adopted),
         IN_MEMORY(excluded_files_are_left_out),
         ON_BOTH(two_names_of_one_file_are_one_source),
         ON_BOTH(a_deleted_file_is_read_to_its_end_and_forgotten),

@@ -137,6 +137,33 @@ static void the_younger_waits_for_the_older(void **state)
     buf_free(&text);
 }
 
+/* While growth is read by the clock, a late line is not told of; it comes first all the same, at each phase of the clock. */
+static void the_younger_waits_for_what_was_not_told(void **state)
+{
+    struct rig *rig = *state;
+    int fd = writer(rig, "access.log");
+    say(fd, "one\n");
+    follow_one(rig);
+    for (int i = 0; i < 12; i++) {
+        char *older = mem_printf("access.log.%d", i);
+        UNTIL(rig, has_bytes(rig, (size_t)i, "one\n"));
+        rename_in(rig, "access.log", older);
+        settle(rig);
+        say(fd, "late\n");
+        turn_for(rig, i);
+        say(fd, "later\n");
+        next_birth_time();
+        int next = writer(rig, "access.log");
+        say(next, "one\n");
+        UNTIL(rig, has_bytes(rig, (size_t)i + 1, "one\n"));
+        assert_bytes(rig, (size_t)i, "one\nlate\nlater\n");
+        close(fd);
+        fd = next;
+        free(older);
+    }
+    close(fd);
+}
+
 /* ---- as another user, leases are refused ---- */
 
 static int assume_as_nobody(struct rig *rig)
@@ -242,6 +269,7 @@ int main(void)
         IN_MEMORY(no_end_is_looked_for_under_the_own_name),
         IN_MEMORY(an_end_that_is_not_taken_is_tried_again),
         IN_MEMORY(the_younger_waits_for_the_older),
+        ON_BOTH(the_younger_waits_for_what_was_not_told),
         ON_BOTH(without_leases_silence_is_assumed_to_be_the_end),
         ON_BOTH(a_file_that_grows_after_an_assumed_end_is_read_on),
         ON_BOTH(once_takes_the_last_line_without_a_newline),
