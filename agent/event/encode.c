@@ -4,10 +4,10 @@
  *  "message":M,"log":{"offset":N,"file":{"path","device_id","inode"}[,"flags":["truncated"]]},
  *  "input":{"type"},"ecs":{"version"},"host":{"name"},"agent":{..}[,"tags":[..]][,"fields":{..}]}
  *
- * Between `"message":"` and the end only the two ids' last ten digits, the escaped line and the offset differ from line
+ * Between `"message":"` and the end only the two ids' last twelve digits, the escaped line and the offset differ from line
  * to line; the time is that of the read, formatted once a millisecond. Field names and types: Beats' filestream.
- * The id is the source's key (see source_key) and the offset in ten hex digits: unique and the same at every replay,
- * for files up to 1 TiB.
+ * The id is the source's key (see source_key) and the offset in twelve hex digits: unique and the same at every replay,
+ * for files up to 256 TiB (a reclaimed log keeps its growing offsets).
  */
 #include "event.h"
 
@@ -16,22 +16,53 @@
 
 #include <stdio.h>
 #include <sys/sysmacros.h>
-#include <time.h>
 
 #define ECS_VERSION "8.0.0"
-enum { OFFSET_DIGITS = 10 };
+enum { OFFSET_DIGITS = 12, STAMP_LEN = 24, STAMP_AT = 15 };
+#define LAST_MS INT64_C(253402300799999) /* the end of the year 9999 */
 
-static void format_stamp(struct encoder *enc, int64_t wall_ns)
+static void put_digits(char *at, int value, int n)
 {
-    int64_t ms = wall_ns / NS_PER_MS;
-    if (ms == enc->stamp_ms)
+    for (; n > 0; n--, value /= 10)
+        at[n - 1] = (char)('0' + value % 10);
+}
+
+/* "2026-11-22": days are counted in years that begin in March, whose last day is the leap day. */
+static void put_date(char *at, int64_t days)
+{
+    int64_t since_march_0 = days + 719468;
+    int64_t era = (since_march_0 >= 0 ? since_march_0 : since_march_0 - 146096) / 146097;
+    int day_of_era = (int)(since_march_0 - era * 146097);
+    int year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    int month = (5 * day_of_year + 2) / 153; /* from March */
+    put_digits(at, (int)(era * 400) + year_of_era + (month >= 10), 4);
+    put_digits(at + 5, month < 10 ? month + 3 : month - 9, 2);
+    put_digits(at + 8, day_of_year - (153 * month + 2) / 5 + 1, 2);
+}
+
+static void put_clock(char *at, int second_of_day)
+{
+    put_digits(at, second_of_day / 3600, 2);
+    put_digits(at + 3, second_of_day / 60 % 60, 2);
+    put_digits(at + 6, second_of_day % 60, 2);
+}
+
+/* STAMP_LEN bytes, for years 0 to 9999. What did not change is left. */
+static void format_stamp(struct stamp *stamp, int64_t ms)
+{
+    if (ms == stamp->ms)
         return;
-    time_t seconds = (time_t)(ms / 1000);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    size_t used = strftime(enc->stamp, sizeof enc->stamp, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(enc->stamp + used, sizeof enc->stamp - used, ".%03dZ", (int)(ms % 1000));
-    enc->stamp_ms = ms;
+    int64_t seconds = ms >= 0 ? ms / 1000 : (ms - 999) / 1000;
+    int64_t days = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400;
+    if (stamp->ms < 0 || ms < 0 || days != stamp->ms / 86400000) {
+        memcpy(stamp->text, "0000-00-00T00:00:00.000Z", STAMP_LEN + 1);
+        put_date(stamp->text, days);
+    }
+    put_clock(stamp->text + 11, (int)(seconds - days * 86400));
+    put_digits(stamp->text + STAMP_LEN - 4, (int)(ms - seconds * 1000), 3);
+    stamp->ms = ms;
 }
 
 static size_t put_id(struct buf *head, const char *before, const char *key)
@@ -39,7 +70,7 @@ static size_t put_id(struct buf *head, const char *before, const char *key)
     buf_puts(head, before);
     buf_puts(head, key);
     size_t at = head->len;
-    buf_append(head, "0000000000", OFFSET_DIGITS);
+    buf_append(head, "000000000000", OFFSET_DIGITS);
     return at;
 }
 
@@ -47,13 +78,15 @@ static void make_head(struct encoder *enc, const struct event_agent *agent, cons
 {
     struct buf *head = &enc->head;
     buf_clear(head);
-    buf_printf(head, "{\"@timestamp\":\"%s\",\"@metadata\":{\"beat\":", enc->stamp);
+    buf_printf(head, "{\"@timestamp\":\"%s\",\"@metadata\":{\"beat\":", enc->read.text);
     json_string(head, agent->beat);
     buf_puts(head, ",\"type\":\"_doc\",\"version\":");
     json_string(head, agent->version);
     enc->id_at[0] = put_id(head, ",\"_id\":\"", key);
     enc->id_at[1] = put_id(head, "\"},\"event\":{\"id\":\"", key);
-    buf_puts(head, "\"},\"message\":\"");
+    buf_putc(head, '"');
+    enc->event_at = head->len;
+    buf_puts(head, "},\"message\":\"");
 }
 
 static void put_member(struct buf *out, const char *before, const char *text)
@@ -88,16 +121,19 @@ void encoder_begin(struct encoder *enc, const struct event_agent *agent,
 {
     char key[SOURCE_KEY_LEN + 1];
     source_key(src, key);
-    format_stamp(enc, read_ns);
+    format_stamp(&enc->read, read_ns / NS_PER_MS);
     make_head(enc, agent, key);
     make_tail(enc, agent, input, src);
     enc->limit_bytes = input->limit_bytes;
 }
 
-static void put_offset_digits(char *at, uint64_t offset)
+/* In both ids. */
+static void put_offset_digits(const struct encoder *enc, char *head, uint64_t offset)
 {
+    char *at = head + enc->id_at[0];
     for (int i = OFFSET_DIGITS - 1; i >= 0; i--, offset >>= 4)
         at[i] = "0123456789abcdef"[offset & 15];
+    memcpy(head + enc->id_at[1], at, OFFSET_DIGITS);
 }
 
 bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut,
@@ -109,8 +145,7 @@ bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t of
     }
     buf_clear(out);
     buf_append(out, enc->head.data, enc->head.len);
-    put_offset_digits(out->data + enc->id_at[0], offset);
-    put_offset_digits(out->data + enc->id_at[1], offset);
+    put_offset_digits(enc, out->data, offset);
     json_escape(out, text, len);
     buf_puts(out, "\",\"log\":{");
     if (is_cut)
@@ -121,8 +156,113 @@ bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t of
     return is_cut;
 }
 
+/* ---- records ---- */
+
+static void put_event(struct encoder *enc, const struct record *rec, bool has_time, struct buf *out)
+{
+    const struct buf *members = &rec->fields->event;
+    if (has_time) {
+        buf_puts(out, ",\"created\":\"");
+        buf_append(out, enc->read.text, STAMP_LEN);
+        buf_putc(out, '"');
+    }
+    if (members->len) {
+        buf_putc(out, ',');
+        buf_append(out, members->data, members->len);
+    }
+    buf_puts(out, "},");
+}
+
+static void put_error(const struct fields *fields, struct buf *out)
+{
+    if (!fields->error.len)
+        return;
+    buf_puts(out, "\"error\":{\"message\":\"");
+    json_escape(out, fields->error.data, fields->error.len);
+    buf_putc(out, '"');
+    if (fields->error_type)
+        put_member(out, ",\"type\":", fields->error_type);
+    buf_puts(out, "},");
+}
+
+static void put_log(const struct record *rec, bool is_cut, struct buf *out)
+{
+    static const char *const flags[] = {"", "\"flags\":[\"multiline\"],",
+                                        "\"flags\":[\"truncated\"],",
+                                        "\"flags\":[\"multiline\",\"truncated\"],"};
+    const struct buf *members = &rec->fields->log;
+    buf_puts(out, "\"log\":{");
+    buf_puts(out, flags[(rec->flags & RECORD_MULTILINE ? 1 : 0) + (is_cut ? 2 : 0)]);
+    buf_puts(out, "\"offset\":");
+    buf_put_u64(out, rec->offset);
+    if (members->len) {
+        buf_putc(out, ',');
+        buf_append(out, members->data, members->len);
+    }
+}
+
+static void put_rest(struct encoder *enc, const struct fields *fields, struct buf *out)
+{
+    buf_append(out, enc->tail.data, enc->tail.len);
+    if (!fields->root.len)
+        return;
+    out->data[out->len - 1] = ',';
+    buf_append(out, fields->root.data, fields->root.len);
+    buf_putc(out, '}');
+}
+
+/* @metadata._id is the document's own. */
+static void replace_id(struct encoder *enc, const struct buf *id, struct buf *out)
+{
+    size_t begin = enc->id_at[0] - SOURCE_KEY_LEN, end = enc->id_at[0] + OFFSET_DIGITS;
+    struct buf rest = BUF_INIT;
+    buf_append(&rest, out->data + end, out->len - end);
+    out->len = begin;
+    json_escape(out, id->data, id->len);
+    buf_append(out, rest.data, rest.len);
+    buf_free(&rest);
+}
+
+static void merge(struct encoder *enc, const struct record *rec, struct buf *out)
+{
+    if (rec->fields->id.len)
+        replace_id(enc, &rec->fields->id, out);
+    if (!enc->merger)
+        enc->merger = merger_new();
+    if (rec->fields->json.len)
+        merger_merge(enc->merger, out, &rec->fields->json, rec->flags & RECORD_OVERWRITE,
+                     !(rec->flags & RECORD_NO_MESSAGE));
+}
+
+bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *out)
+{
+    bool has_time = rec->time_ms > 0 && rec->time_ms <= LAST_MS;
+    bool is_cut = (rec->flags & RECORD_TRUNCATED) || rec->len > enc->limit_bytes;
+    buf_clear(out);
+    buf_append(out, enc->head.data, enc->event_at);
+    put_offset_digits(enc, out->data, rec->offset);
+    if (has_time) {
+        format_stamp(&enc->line, rec->time_ms);
+        memcpy(out->data + STAMP_AT, enc->line.text, STAMP_LEN);
+    }
+    put_event(enc, rec, has_time, out);
+    if (!(rec->flags & RECORD_NO_MESSAGE)) {
+        buf_puts(out, "\"message\":\"");
+        json_escape(out, rec->text, rec->len < enc->limit_bytes ? rec->len : enc->limit_bytes);
+        buf_puts(out, "\",");
+    }
+    put_error(rec->fields, out);
+    put_log(rec, is_cut, out);
+    put_rest(enc, rec->fields, out);
+    if (rec->fields->json.len || rec->fields->id.len)
+        merge(enc, rec, out);
+    return is_cut;
+}
+
 void encoder_free(struct encoder *enc)
 {
+    merger_free(enc->merger);
+    enc->merger = NULL;
     buf_free(&enc->head);
     buf_free(&enc->tail);
 }

@@ -3,6 +3,8 @@
 #define POSTA_EVENT_H
 
 #include <posta/buf.h>
+#include <posta/charset.h>
+#include <posta/record.h>
 #include <posta/source.h>
 #include <stdbool.h>
 
@@ -12,7 +14,10 @@
 struct lines {
     const char *bytes;
     size_t len;
-    size_t at; /* everything before it was given out */
+    size_t at;                  /* everything before it was given out */
+    const struct line_end *end; /* NULL = LF */
+    uint64_t offset; /* of bytes in the file; asked for when end has units of more than a byte */
+    bool keeps_cr;   /* a '\r' before the line end is text, or of an encoding not decoded yet */
 };
 
 struct line {
@@ -20,9 +25,11 @@ struct line {
     size_t len;
     size_t start; /* offset in the chunk */
     size_t end;   /* behind its terminator */
+    bool has_end; /* it has one */
 };
 
-/* The next line; false at the end. The last one may have no terminator. A '\r' before '\n' belongs to it. */
+/* The next line; false at the end. The last one may have no terminator. A '\r' before '\n' belongs to it,
+ * unless keeps_cr. */
 bool line_next(struct lines *lines, struct line *line);
 
 /* ---- encode.c ---- */
@@ -42,18 +49,25 @@ struct event_input {
     size_t limit_bytes; /* longer lines are cut, marked truncated */
 };
 
+/* A time as text, kept for the next line of the same millisecond or second. */
+struct stamp {
+    char text[32];
+    int64_t ms;
+};
+
 struct encoder {
     struct buf head; /* up to the message */
     struct buf tail; /* behind log.offset */
     size_t id_at[2]; /* where the offset digits of the two ids stand in head */
+    size_t event_at; /* where the members of event go on in head */
     size_t limit_bytes;
-    char stamp[32];
-    int64_t stamp_ms;
+    struct stamp read, line; /* when the chunk was read; what a line said */
+    struct merger *merger;   /* made when it is needed */
 };
 
 #define ENCODER_INIT                                                                               \
     {                                                                                              \
-        .stamp_ms = -1                                                                             \
+        .read.ms = -1, .line.ms = -1                                                               \
     }
 
 /* Make the parts that all lines of one chunk share. */
@@ -64,6 +78,18 @@ void encoder_begin(struct encoder *enc, const struct event_agent *agent,
  * went on behind text. Returns true if it was cut, here or before. */
 bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut,
                   struct buf *out);
+/* The same of a record. Its time, if it has one, is the event's, and the time of reading goes to event.created. */
+bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *out);
 void encoder_free(struct encoder *enc);
+
+/* ---- merge.c ---- */
+
+/* JSON objects merged into events: see merge.c for what wins over what. */
+struct merger;
+struct merger *merger_new(void);
+void merger_free(struct merger *merger); /* NULL is fine */
+/* Replace event by the event with the object in it. */
+void merger_merge(struct merger *merger, struct buf *event, const struct buf *object,
+                  bool overwrite, bool has_message);
 
 #endif

@@ -65,8 +65,8 @@ static void a_line_becomes_this_event(void **state)
     assert_string_equal(encode(*state, "GET \"/\" \x80\n", 10, 305, false),
                         "{\"@timestamp\":\"2023-11-14T22:13:21.999Z\",\"@metadata\":{\"beat\":"
                         "\"filebeat\",\"type\":\"_doc\","
-                        "\"version\":\"1.2.3\",\"_id\":\"18bcfe5687b5469f54292a0000000131\"},"
-                        "\"event\":{\"id\":\"18bcfe5687b5469f54292a0000000131\"},"
+                        "\"version\":\"1.2.3\",\"_id\":\"18bcfe5687b69aa48426000000000131\"},"
+                        "\"event\":{\"id\":\"18bcfe5687b69aa48426000000000131\"},"
                         "\"message\":\"GET \\\"/\\\" \xef\xbf\xbd\\n\",\"log\":{\"offset\":305,"
                         "\"file\":{\"path\":\"/var/log/"
                         "a\\tb.log\",\"device_id\":\"18446744073709551615\",\"inode\":\"42\"}},"
@@ -89,7 +89,8 @@ static void the_id_ends_with_the_offset_in_ten_hex_digits(void **state)
     static const struct {
         uint64_t offset;
         const char *digits;
-    } rows[] = {{0, "0000000000\"}"}, {255, "00000000ff\"}"}, {0xfffffffffe, "fffffffffe\"}"}};
+    } rows[] = {
+        {0, "000000000000\"}"}, {255, "0000000000ff\"}"}, {0xfffffffffffe, "fffffffffffe\"}"}};
     for (size_t i = 0; i < COUNT(rows); i++)
         assert_has(encode(*state, "x", 1, rows[i].offset, false), rows[i].digits);
 }
