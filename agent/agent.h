@@ -1,7 +1,8 @@
 /* agent.h: how the files that join the folders fit together. Only files directly in agent/ include it.
  *
  *     main ─ run ─┬─ settings   configuration → checked structs of the parts (registry: which parts there are)
- *                 ├─ pipeline   tail → spool; syncs, stops inputs when it is full, drains on exit
+ *                 ├─ pipeline   tail → spool; stops inputs when it is full, drains on exit
+ *                 ├─ saver      when the spool is made durable
  *                 └─ sender     spool → lines → events → output; verdicts → cursor
  */
 #ifndef AGENT_AGENT_H
@@ -11,6 +12,7 @@
 #include "config/config.h"
 #include "event/event.h"
 #include "output/output.h"
+#include "parse/parse.h"
 #include "spool/spool.h"
 #include "tail/tail.h"
 
@@ -21,6 +23,8 @@ enum { EXIT_TOLD = 0, EXIT_USAGE = 1, EXIT_START = 2, EXIT_SPOOL = 3, EXIT_BUG =
 
 /* ---- registry.c: the only file that names parts ---- */
 extern const struct output *const all_outputs[]; /* ends with NULL */
+extern const struct parser
+    *const all_parsers[]; /* what `parsers` of an input may name; ends with NULL */
 
 /* ---- settings.c ---- */
 
@@ -41,13 +45,17 @@ struct globals {
     int64_t spool_sync_ns;
 };
 struct input_settings {
-    struct tail_input tail; /* first: one table fills both */
-    size_t at_list;         /* its number in filebeat.inputs */
+    struct tail_input tail;  /* first: one table fills both */
+    const struct node *node; /* where it is in the configuration */
     int type;
     struct str_list tags;
     const struct node *fields;
     bool fields_under_root;
+    struct node_list parsers;
+    struct str_list include_lines, exclude_lines;
+    const char *module;       /* ready JSON members of a module's events, or NULL; static */
     struct event_input event; /* made from the above */
+    struct chain chain;
     char *extra;
 };
 
@@ -75,6 +83,27 @@ const struct option *input_rows(void);
 extern const char *const taken_elsewhere[];
 /* Option tables by section, for export, reference and manual. */
 const struct config_section *settings_sections(void);
+
+/* Of a fileset in filebeat.modules, without what it has from the input. */
+const struct option *module_rows(void);
+/* Option tables of the parsers, for reference and manual. */
+const struct config_section *parser_sections(void);
+
+/* ---- parsers.c ---- */
+
+/* Make in->chain of the options that are read. place: where the input is. */
+void parsers_read(struct input_settings *in, const struct node *place, struct problems *problems);
+/* One more parser; place: where its problems are. */
+void parsers_add(struct input_settings *in, const char *name, const struct node *values,
+                 const struct node *place, struct problems *problems);
+void parsers_free(struct input_settings *in);
+
+/* ---- modules.c ---- */
+
+/* At most so many inputs come of this list. */
+size_t modules_count(const struct node *list);
+/* Add the inputs of filebeat.modules; there is room for them in settings->inputs. */
+void modules_read(struct settings *settings, struct problems *problems);
 
 /* ---- fields.c ---- */
 
@@ -114,7 +143,8 @@ struct sender_stats {
     uint64_t lines_sent;   /* offered to the output for the first time */
     uint64_t lines_resent; /* offered again: no verdict was known */
     uint64_t lines_delivered;
-    uint64_t lines_dead; /* to the dead letter file */
+    uint64_t lines_dead;     /* to the dead letter file */
+    uint64_t lines_filtered; /* left out by include_lines and the like */
     uint64_t lines_truncated;
     uint64_t bytes_sent; /* event bytes */
 };
@@ -140,10 +170,37 @@ void sender_wake(struct sender *sender);
 /* Everything in the spool has its verdict. */
 bool sender_is_idle(const struct sender *sender);
 const struct sender_stats *sender_stats(const struct sender *sender);
+/* Everything has its verdict but what parsers hold back until more lines come. */
+bool sender_is_settled(const struct sender *sender);
+/* Nothing more will come: give on what is held back, when all in the spool is read. */
+void sender_let_go(struct sender *sender);
 /* Counters of the output, with their rows; NULL if it has none. */
 const void *sender_output_stats(const struct sender *sender);
 /* What the output needs to resolve topics; for check and test too. */
 struct output_env sender_env(struct sender *sender);
+
+/* ---- saver.c ---- */
+
+/* The first part is the owner's to fill in. */
+struct saver {
+    struct loop *loop;
+    struct spool *spool;
+    int64_t interval_ns;
+    void (*synced)(void *arg); /* marks have become durable; there may be room in the spool */
+    void *arg;
+
+    struct loop_timer sync, save;
+    struct loop_io helper; /* the spool's helper thread has done something */
+    uint64_t unsynced_bytes;
+    bool is_hurried; /* somebody waits for what was appended last */
+    int64_t cursor_synced_ns;
+};
+int saver_init(struct saver *saver, struct err *err) MUST_CHECK;
+void saver_done(struct saver *saver);
+void saver_appended(struct saver *saver, size_t bytes);
+/* Do not wait for the interval. */
+void saver_hurry(struct saver *saver);
+void saver_cursor_moved(struct saver *saver);
 
 /* ---- pipeline.c ---- */
 

@@ -77,14 +77,20 @@ int command_test(const struct cli_args *args)
 
 /* ---- export ---- */
 
-static int export_reference(bool as_manual)
+static void export_sections(const struct config_section *section, bool as_manual)
 {
-    for (const struct config_section *section = settings_sections(); section->rows; section++) {
+    for (; section->rows; section++) {
         if (as_manual)
             options_manual(stdout, section->name, section->rows);
         else
             options_reference(stdout, section->name, section->rows), putchar('\n');
     }
+}
+
+static int export_reference(bool as_manual)
+{
+    export_sections(settings_sections(), as_manual);
+    export_sections(parser_sections(), as_manual);
     return EXIT_TOLD;
 }
 

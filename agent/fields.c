@@ -12,6 +12,12 @@ static const char *const own_names[] = {"@timestamp", "@metadata", "message", "l
                                         "event",      "input",     "ecs",     "host",
                                         "agent",      "tags",      "fields",  NULL};
 
+/* What parsers and modules write beside them. */
+static const char *const parsed_names[] = {
+    "error",   "stream",     "docker",      "source",  "user",    "http",
+    "url",     "user_agent", "destination", "network", "tls",     "related",
+    "process", "nginx",      "apache",      "service", "fileset", NULL};
+
 static bool is_number(const char *text)
 {
     char *end;
@@ -96,10 +102,10 @@ static void put_tags(struct buf *out, const struct str_list *lists[2])
         buf_putc(out, ']');
 }
 
-static int check_root_names(const struct node *fields, struct err *err)
+static int check_root_names(const struct node *fields, const char *const *names, struct err *err)
 {
     for (size_t i = 0; i < node_count(fields); i++)
-        for (const char *const *own = own_names; *own; own++)
+        for (const char *const *own = names; *own; own++)
             if (strcmp(*own, node_key(fields, i)) == 0) {
                 struct buf where = BUF_INIT;
                 err_set(err, ERR_CONFIG,
@@ -129,12 +135,19 @@ char *fields_to_json(const struct globals *globals, const struct input_settings 
                      struct err *err)
 {
     bool at_root = globals->fields_under_root || input->fields_under_root;
-    if (at_root && (check_root_names(globals->fields, err) || check_root_names(input->fields, err)))
+    if (at_root && (check_root_names(globals->fields, own_names, err) ||
+                    check_root_names(input->fields, own_names, err)))
+        return NULL;
+    if (at_root && input->chain.n > 0 &&
+        (check_root_names(globals->fields, parsed_names, err) ||
+         check_root_names(input->fields, parsed_names, err)))
         return NULL;
     struct buf out = BUF_INIT;
     const struct str_list *tags[2] = {&globals->tags, &input->tags};
     put_tags(&out, tags);
     put_fields(&out, globals->fields, input->fields, at_root);
+    if (input->module)
+        buf_printf(&out, "%s%s", out.len ? "," : "", input->module);
     char *text = mem_dup(buf_str(&out));
     buf_free(&out);
     return text;

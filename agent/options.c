@@ -122,7 +122,8 @@ static const struct option global_options[] = {
     {0},
 };
 
-const char *const taken_elsewhere[] = {"filebeat.inputs", "output", "processors", NULL};
+const char *const taken_elsewhere[] = {"filebeat.inputs", "filebeat.modules", "output",
+                                       "processors", NULL};
 
 /* Beats' other sections, each with what to say. Read with the global table: they are all at the top. */
 static const struct option foreign_options[] = {
@@ -138,7 +139,6 @@ static const struct option foreign_options[] = {
     {.name = "filebeat.config",
      .type = OPT_REFUSED,
      .doc = "put the inputs into filebeat.inputs, or give more files with -c"},
-    {.name = "filebeat.modules", .type = OPT_REFUSED, .doc = "name the files in filebeat.inputs"},
     {.name = "filebeat.autodiscover",
      .type = OPT_REFUSED,
      .doc = "name the files in filebeat.inputs"},
@@ -170,6 +170,23 @@ static const struct option input_options[] = {
      .def = "false",
      AT(fields_under_root),
      .doc = "Put fields at the top of the event."},
+    {.name = "parsers",
+     .type = OPT_NODES,
+     AT(parsers),
+     .doc = "What lines go through, in this order: a list of multiline, container, ndjson, syslog, "
+            "include_message, nginx, apache, each with its options below it."},
+    {.name = "include_lines",
+     .type = OPT_LIST,
+     AT(include_lines),
+     .doc =
+         "Regular expressions (RE2); behind the parsers, what none of them matches is left out."},
+    {.name = "exclude_lines",
+     .type = OPT_LIST,
+     AT(exclude_lines),
+     .doc =
+         "Regular expressions (RE2); behind include_lines, what one of them matches is left out."},
+    {.name = "multiline", .type = OPT_REFUSED, .doc = "write it as parsers: - multiline: {..}"},
+    {.name = "json", .type = OPT_REFUSED, .doc = "write it as parsers: - ndjson: {..}"},
     {.name = "pipeline", .type = OPT_REFUSED, .doc = "set it in Logstash"},
     {.name = "index", .type = OPT_REFUSED, .doc = "set it in Logstash"},
     {.name = "keep_null", .type = OPT_IGNORED, .doc = "posta makes no null fields"},
@@ -205,6 +222,20 @@ const struct option *top_rows(void)
     static struct option *rows;
     if (!rows)
         rows = joined_rows(global_options, foreign_options);
+    return rows;
+}
+
+const struct config_section *parser_sections(void)
+{
+    static struct config_section rows[16];
+    static char names[16][64];
+    size_t n = 0;
+    for (size_t i = 0; all_parsers[i]; i++) {
+        snprintf(names[n], sizeof names[n], "filebeat.inputs[].parsers[].%s", all_parsers[i]->name);
+        rows[n] = (struct config_section) {names[n], all_parsers[i]->options};
+        n++;
+    }
+    rows[n] = (struct config_section) {"filebeat.modules[].access", module_rows()};
     return rows;
 }
 

@@ -1,11 +1,11 @@
-/* pipeline.c: tail → spool, the two watermarks' timers, and the order of starting and stopping.
+/* pipeline.c: tail → spool → sender, and the order of starting and stopping.
  *
- * Happy path: a chunk from tail is appended to the spool and the sender is woken; within sync_interval everything
- * appended is made durable; the cursor is saved every 100 ms while it moves and synced each second.
+ * Happy path: a chunk from tail is appended to the spool and the sender is woken; the saver has it made durable. tail hears
+ * when marks became durable or delivered.
  * Failure modes: the spool is full or cannot be written: tail stops reading (the files keep the lines), it is said, and tried
  * again each second and whenever delivery has made room.
- * On close: SIGTERM or SIGINT: read what is in the files, sync, wait for the verdicts until shutdown.deadline, save the
- * cursor, go. A second signal ends the waiting. What is not delivered is in the spool.
+ * On close: SIGTERM or SIGINT: read what is in the files, wait for the verdicts and the disk until shutdown.deadline, save
+ * the cursor, go. A second signal ends the waiting. What is not delivered is in the spool.
  */
 #include "agent.h"
 
@@ -15,10 +15,9 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define CURSOR_NS      (100 * NS_PER_MS)
-#define CURSOR_SYNC_NS (1 * NS_PER_S)
-#define RETRY_NS       (1 * NS_PER_S)
-enum { SYNC_BYTES = 16 * 1024 * 1024 }; /* more than this is not left un-synced */
+#define RETRY_NS (1 * NS_PER_S)
+/* For the disk at the end, also when the brokers took all the time there was. */
+#define LAST_SYNC_NS (1 * NS_PER_S)
 
 struct pipeline {
     const struct pipeline_config *conf;
@@ -27,14 +26,15 @@ struct pipeline {
     struct tail *tail;
     struct sender *sender;
     struct agent_identity identity;
-    struct loop_timer sync, save, retry, report, deadline;
+    struct saver saver;
+    struct loop_timer retry, report, deadline;
     struct loop_task check_end;
-    uint64_t unsynced_bytes;
-    int64_t cursor_synced_ns;
     bool is_blocked;          /* tail was refused */
     bool is_stopping;         /* told to stop: what comes now is kept for the next start */
+    uint64_t told_seq;        /* of the cursor, when tail was told last that it moved */
     struct spool_pos stop_at; /* what was there when told; it is delivered before posta goes */
     int n_signals;
+    int64_t end_ns; /* when it must be over; 0 = not told to stop */
     struct buf last_report;
 };
 
@@ -54,27 +54,9 @@ static int refused(struct pipeline *pipe, struct err *err)
     return -1;
 }
 
-static void sync_now(void *arg)
-{
-    struct pipeline *pipe = arg;
-    struct err err;
-    static struct log_limit limit;
-    loop_cancel_timer(pipe->loop, &pipe->sync);
-    if (spool_sync(pipe->spool, &err)) {
-        log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "pipeline", "%s; tried again", err.text);
-        loop_set_timer(pipe->loop, &pipe->sync, RETRY_NS);
-        return;
-    }
-    pipe->unsynced_bytes = 0;
-}
-
 static void appended(struct pipeline *pipe, size_t bytes)
 {
-    pipe->unsynced_bytes += bytes;
-    if (pipe->unsynced_bytes >= SYNC_BYTES)
-        sync_now(pipe);
-    else if (!timer_is_set(&pipe->sync))
-        loop_set_timer(pipe->loop, &pipe->sync, pipe->conf->settings->globals.spool_sync_ns);
+    saver_appended(&pipe->saver, bytes);
     sender_wake(pipe->sender);
 }
 
@@ -96,21 +78,49 @@ static int sink_append(void *arg, struct source *src, const struct chunk *chunk,
     return 0;
 }
 
-static int sink_end(void *arg, struct source *src, enum end_proof proof, struct err *err)
+static int sink_end(void *arg, struct source *src, enum end_proof proof, uint64_t lost_bytes,
+                    struct err *err)
 {
     struct pipeline *pipe = arg;
-    if (spool_end_source(pipe->spool, src, proof, err))
+    if (spool_end_source(pipe->spool, src, proof, lost_bytes, err))
         return refused(pipe, err);
     appended(pipe, 0);
-    if (spool_sync(pipe->spool, err)) /* the file may be gone in the next moment */
-        return refused(pipe, err);
-    pipe->unsynced_bytes = 0;
     return 0;
 }
 
 static void sink_forget(void *arg, struct source *src)
 {
     spool_forget(((struct pipeline *)arg)->spool, src);
+}
+
+static struct source *sink_by_id(void *arg, const struct file_id *id)
+{
+    return spool_source_by_id(((struct pipeline *)arg)->spool, id);
+}
+
+static struct source *sink_by_birth(void *arg, uint64_t ino, int64_t btime_ns)
+{
+    return spool_source_by_birth(((struct pipeline *)arg)->spool, ino, btime_ns);
+}
+
+static uint64_t sink_mark(void *arg)
+{
+    return spool_mark(((struct pipeline *)arg)->spool);
+}
+
+static void sink_hurry(void *arg)
+{
+    saver_hurry(&((struct pipeline *)arg)->saver);
+}
+
+static bool sink_is_durable(void *arg, uint64_t mark)
+{
+    return spool_is_durable(((struct pipeline *)arg)->spool, mark);
+}
+
+static bool sink_is_delivered(void *arg, uint64_t mark)
+{
+    return spool_is_delivered(((struct pipeline *)arg)->spool, mark);
 }
 
 static void try_again(void *arg)
@@ -120,34 +130,39 @@ static void try_again(void *arg)
     tail_resume(pipe->tail);
 }
 
-/* ---- the cursor ---- */
+/* ---- the watermarks ---- */
 
-static void save_cursor(void *arg)
+/* While it starts and ends there is no tail. */
+static void marks_moved(struct pipeline *pipe)
 {
-    struct pipeline *pipe = arg;
-    struct err err;
-    static struct log_limit limit;
-    int64_t now = loop_now(pipe->loop);
-    bool is_time = now - pipe->cursor_synced_ns >= CURSOR_SYNC_NS;
-    if (spool_save_cursor(pipe->spool, is_time, &err))
-        log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "pipeline",
-                    "%s; after a restart some events come twice; tried again", err.text);
-    if (is_time)
-        pipe->cursor_synced_ns = now;
-    if (spool_cursor_is_dirty(pipe->spool))
-        loop_set_timer(pipe->loop, &pipe->save, CURSOR_SYNC_NS);
+    if (pipe->tail)
+        tail_marks_moved(pipe->tail);
+}
+
+/* Delivered and closed, a segment goes: there may be room. */
+static void look_for_room(struct pipeline *pipe)
+{
+    if (pipe->is_blocked && !pipe->is_stopping)
+        loop_set_timer(pipe->loop, &pipe->retry, 0);
+    if (pipe->is_stopping || pipe->conf->once)
+        loop_defer(pipe->loop, &pipe->check_end);
+}
+
+static void synced(void *arg)
+{
+    marks_moved(arg);
+    look_for_room(arg);
 }
 
 static void cursor_moved(void *arg)
 {
     struct pipeline *pipe = arg;
-    if (spool_cursor_is_dirty(pipe->spool) &&
-        (!timer_is_set(&pipe->save) || pipe->save.at_ns > loop_now(pipe->loop) + CURSOR_NS))
-        loop_set_timer(pipe->loop, &pipe->save, CURSOR_NS);
-    if (pipe->is_blocked && !pipe->is_stopping)
-        loop_set_timer(pipe->loop, &pipe->retry, 0);
-    if (pipe->is_stopping || pipe->conf->once)
-        loop_defer(pipe->loop, &pipe->check_end);
+    saver_cursor_moved(&pipe->saver);
+    if (pipe->told_seq != spool_cursor(pipe->spool).seq) { /* marks lie between records */
+        pipe->told_seq = spool_cursor(pipe->spool).seq;
+        marks_moved(pipe);
+    }
+    look_for_room(pipe);
 }
 
 /* ---- ending ---- */
@@ -157,14 +172,22 @@ static bool is_delivered(const struct pipeline *pipe)
     return sender_is_idle(pipe->sender) && spool_is_drained(pipe->spool);
 }
 
+/* What parsers hold back stays before the cursor for the next start. */
+static bool is_stopped(const struct pipeline *pipe)
+{
+    return !spool_pos_less(spool_cursor(pipe->spool), pipe->stop_at) ||
+           sender_is_settled(pipe->sender);
+}
+
 static void check_end(void *arg)
 {
     struct pipeline *pipe = arg;
     if (pipe->conf->once && !pipe->is_stopping && !tail_read_to_end(pipe->tail))
         return; /* the spool is full: cursor_moved comes back here */
-    if (pipe->is_stopping ? !spool_pos_less(spool_cursor(pipe->spool), pipe->stop_at)
-                          : is_delivered(pipe))
+    if (pipe->is_stopping ? is_stopped(pipe) : is_delivered(pipe))
         loop_stop(pipe->loop);
+    else if (pipe->conf->once && !pipe->is_stopping)
+        sender_let_go(pipe->sender);
 }
 
 static void deadline_passed(void *arg)
@@ -177,6 +200,9 @@ static void deadline_passed(void *arg)
 static void told_to_stop(void *arg, int signo)
 {
     struct pipeline *pipe = arg;
+    int64_t wait_ns = pipe->n_signals ? 0 : pipe->conf->settings->globals.shutdown_ns;
+    pipe->end_ns = clock_mono_ns() + wait_ns;
+    spool_wait_until(pipe->spool, pipe->end_ns);
     if (pipe->n_signals++ > 0) {
         log_warn("pipeline",
                  "told to stop again: going at once; what is not delivered stays in the spool");
@@ -242,7 +268,14 @@ static int open_spool(struct pipeline *pipe, struct err *err)
     const struct spool_config config = {.path = g->spool_path,
                                         .max_bytes = g->spool_max_bytes,
                                         .segment_bytes = g->spool_segment_bytes};
-    return spool_open(&pipe->spool, &config, err);
+    if (spool_open(&pipe->spool, &config, err))
+        return -1;
+    pipe->saver = (struct saver) {.loop = pipe->loop,
+                                  .spool = pipe->spool,
+                                  .interval_ns = g->spool_sync_ns,
+                                  .synced = synced,
+                                  .arg = pipe};
+    return saver_init(&pipe->saver, err);
 }
 
 static int open_sender(struct pipeline *pipe, struct err *err)
@@ -265,7 +298,13 @@ static int open_tail(struct pipeline *pipe, struct err *err)
                                    .add = sink_add,
                                    .append = sink_append,
                                    .end = sink_end,
-                                   .forget = sink_forget};
+                                   .forget = sink_forget,
+                                   .by_id = sink_by_id,
+                                   .by_birth = sink_by_birth,
+                                   .mark = sink_mark,
+                                   .hurry = sink_hurry,
+                                   .is_durable = sink_is_durable,
+                                   .is_delivered = sink_is_delivered};
     if (tail_new(&pipe->tail, pipe->loop, &sink, err))
         return -1;
     for (size_t i = 0; i < pipe->conf->settings->n_inputs; i++)
@@ -276,15 +315,13 @@ static int open_tail(struct pipeline *pipe, struct err *err)
 
 static void set_up_timers(struct pipeline *pipe)
 {
-    pipe->sync = (struct loop_timer) {.fire = sync_now, .arg = pipe};
-    pipe->save = (struct loop_timer) {.fire = save_cursor, .arg = pipe};
     pipe->retry = (struct loop_timer) {.fire = try_again, .arg = pipe};
     pipe->report = (struct loop_timer) {.fire = report, .arg = pipe};
     pipe->deadline = (struct loop_timer) {.fire = deadline_passed, .arg = pipe};
     pipe->check_end = (struct loop_task) {.run = check_end, .arg = pipe};
 }
 
-/* In this order: signals are blocked before librdkafka starts threads, which inherit that; the data folder comes before the
+/* In this order: signals are blocked before the spool and librdkafka start threads, which inherit that; the data folder comes before the
  * spool in it; the output is opened before the first line is read, so that a wrong certificate stops the start; files last. */
 static int start(struct pipeline *pipe, struct err *err)
 {
@@ -317,11 +354,25 @@ static void say_end(struct pipeline *pipe)
                                 : "what is not delivered is in the spool");
 }
 
+/* A disk that hangs is not waited for without end, told to stop or not. */
+static void close_spool(struct pipeline *pipe)
+{
+    int64_t now = clock_mono_ns(), until = pipe->end_ns;
+    if (!pipe->spool)
+        return;
+    if (!until)
+        until = now + pipe->conf->settings->globals.shutdown_ns;
+    spool_wait_until(pipe->spool, until > now + LAST_SYNC_NS ? until : now + LAST_SYNC_NS);
+    saver_done(&pipe->saver);
+    spool_close(pipe->spool);
+}
+
 static void finish(struct pipeline *pipe)
 {
     tail_free(pipe->tail);
+    pipe->tail = NULL; /* the output may have verdicts left */
     sender_free(pipe->sender);
-    spool_close(pipe->spool);
+    close_spool(pipe);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

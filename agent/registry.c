@@ -2,3 +2,7 @@
 #include "agent.h"
 
 const struct output *const all_outputs[] = {&kafka_output, &console_output, &file_output, NULL};
+
+const struct parser *const all_parsers[] = {
+    &multiline_parser,       &container_parser, &ndjson_parser, &syslog_parser,
+    &include_message_parser, &nginx_parser,     &apache_parser, NULL};

@@ -61,6 +61,29 @@ static void check_processors(const struct node *root, struct problems *problems)
     }
 }
 
+static bool is_set(const char *text)
+{
+    return text && *text;
+}
+
+static void check_rotation(const struct tail_input *in, const struct node *node,
+                           struct problems *problems)
+{
+    bool is_managed = in->rotation_mode == ROTATION_MANAGED;
+    if (is_managed && !is_set(in->rotation_pid_file) && !is_set(in->rotation_process))
+        problems_error(problems, node,
+                       "rotation.mode: managed needs rotation.pid_file or rotation.process, to "
+                       "tell the writer");
+    if (in->rotation_limit > 0 && in->rotation_mode == ROTATION_EXTERNAL)
+        problems_error(problems, node,
+                       "rotation.limit: needs rotation.mode: managed or reclaim; with external it "
+                       "is somebody else who makes room");
+    if (in->rotation_limit > 0 && in->rotation_limit < 2 * in->rotation_size)
+        problems_error(problems, node,
+                       "rotation.limit: must be at least twice rotation.size, or ordinary "
+                       "rotation would reach it");
+}
+
 static int read_input(struct settings *set, const struct node *node, size_t i,
                       struct problems *problems)
 {
@@ -75,24 +98,21 @@ static int read_input(struct settings *set, const struct node *node, size_t i,
         options_free(input_rows(), in);
         return 0;
     }
+    in->node = node;
+    parsers_read(in, node, problems);
     if (in->type == 1)
         problems_warn(problems, node, "type: log is read as filestream");
-    if (in->tail.rotation_mode == ROTATION_MANAGED && !in->tail.rotation_pid_file)
-        problems_error(problems, node,
-                       "rotation.mode: managed needs rotation.pid_file, to tell the writer");
-    in->at_list = i;
     set->n_inputs++;
     return 0;
 }
 
-static void check_ids(const struct settings *set, const struct node *list,
-                      struct problems *problems)
+static void check_ids(const struct settings *set, struct problems *problems)
 {
     for (size_t i = 0; i < set->n_inputs; i++)
         for (size_t k = 0; k < i; k++)
             if (strcmp(set->inputs[i].tail.id, set->inputs[k].tail.id) == 0) {
                 problems_error(
-                    problems, node_at(list, set->inputs[i].at_list),
+                    problems, set->inputs[i].node,
                     "two inputs have the id '%s': give each its own, positions belong to it",
                     set->inputs[i].tail.id);
                 return;
@@ -107,35 +127,56 @@ static void read_inputs(struct settings *set, struct problems *problems)
                        node_kind_name(list));
         return;
     }
-    set->inputs = mem_zero(node_count(list), sizeof *set->inputs);
+    size_t n = modules_count(node_get(root, "filebeat.modules"));
+    set->inputs = mem_zero(node_count(list) + n, sizeof *set->inputs);
+    size_t before = problems->n_errors;
     bool is_readable = true;
     for (size_t i = 0; i < node_count(list); i++)
         is_readable &= read_input(set, node_at(list, i), i, problems) == 0;
-    if (set->n_inputs == 0 && is_readable)
+    modules_read(set, problems);
+    if (set->n_inputs == 0 && is_readable && problems->n_errors == before)
         problems_error(problems, list,
                        "no input is enabled: name the files to follow in filebeat.inputs");
-    check_ids(set, list, problems);
+    check_ids(set, problems);
+}
+
+static void check_input(const struct settings *set, const struct input_settings *in,
+                        struct problems *problems)
+{
+    struct err err;
+    if (tail_check_input(&in->tail, &err))
+        problems_error(problems, in->node, "%s", err.text);
+    check_rotation(&in->tail, in->node, problems);
+    if (set->globals.spool_max_bytes &&
+        in->tail.message_max_bytes > set->globals.spool_max_bytes / 4)
+        problems_error(problems, in->node,
+                       "input '%s': message_max_bytes is more than a quarter of "
+                       "queue.disk.max_size: make one smaller or the other larger",
+                       in->tail.id);
+}
+
+static void make_line_end(struct input_settings *in, struct problems *problems)
+{
+    struct err err;
+    bool is_usual =
+        in->tail.encoding <= CHARSET_PLAIN && in->tail.line_terminator <= TERMINATOR_AUTO;
+    if (!is_usual &&
+        line_end_make(&in->tail.line_end, in->tail.encoding, in->tail.line_terminator, &err))
+        problems_error(problems, in->node, "%s", err.text);
 }
 
 static void finish_inputs(struct settings *set, struct problems *problems)
 {
-    const struct node *list = node_get(config_root(set->config), "filebeat.inputs");
     for (size_t i = 0; i < set->n_inputs; i++) {
         struct input_settings *in = &set->inputs[i];
         struct err err;
-        if (tail_check_input(&in->tail, &err))
-            problems_error(problems, node_at(list, in->at_list), "%s", err.text);
+        check_input(set, in, problems);
+        make_line_end(in, problems);
         in->extra = fields_to_json(&set->globals, in, &err);
         if (!in->extra)
             problems_error(problems, NULL, "%s", err.text);
         in->event = (struct event_input) {
             .type = "filestream", .extra = in->extra, .limit_bytes = in->tail.message_max_bytes};
-        if (set->globals.spool_max_bytes &&
-            in->tail.message_max_bytes > set->globals.spool_max_bytes / 4)
-            problems_error(problems, node_at(list, in->at_list),
-                           "input '%s': message_max_bytes is more than a quarter of "
-                           "queue.disk.max_size: make one smaller or the other larger",
-                           in->tail.id);
     }
 }
 
@@ -231,6 +272,7 @@ void settings_free(struct settings *set)
 {
     for (size_t i = 0; i < set->n_inputs; i++) {
         free(set->inputs[i].extra);
+        parsers_free(&set->inputs[i]);
         options_free(input_rows(), &set->inputs[i]);
     }
     free(set->inputs);

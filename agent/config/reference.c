@@ -124,16 +124,28 @@ static void print_row(FILE *out, int indent, const struct option *row)
     buf_free(&line);
 }
 
-void options_reference(FILE *out, const char *section, const struct option *rows)
+/* "a[].b[].c" is inside a list: shown as a remark, the rows below it. Returns how far the rows are indented. */
+static int print_section(FILE *out, const char *section)
 {
     size_t len = strcspn(section, "[");
-    bool is_list = section[len] == '[';
-    if (len > 0) {
-        fprintf(out, "%.*s:\n%s", (int)len, section, is_list ? "  -\n" : "");
+    const char *inside = strstr(section, "].");
+    if (len == 0)
+        return 0;
+    if (inside != NULL) {
+        fprintf(out, "# Inside %.*s, as %s:\n", (int)len, section, section);
+        return 4;
     }
+    bool is_list = section[len] == '[';
+    fprintf(out, "%.*s:\n%s", (int)len, section, is_list ? "  -\n" : "");
+    return is_list ? 4 : 2;
+}
+
+void options_reference(FILE *out, const char *section, const struct option *rows)
+{
+    int indent = print_section(out, section);
     for (const struct option *row = rows; row->name != NULL; row++) {
         if (is_shown(row)) {
-            print_row(out, len == 0 ? 0 : is_list ? 4 : 2, row);
+            print_row(out, indent, row);
         }
     }
 }

@@ -237,7 +237,7 @@ static void ends_and_left_out_ranges_are_passed_over(void **state)
     assert_int_equal(spool_append(rig->spool, rig->src, &cut, &err), 0);
     assert_int_equal(spool_append(rig->spool, rig->src, &skipped, &err), 0);
     put(rig, "a\n");
-    assert_int_equal(spool_end_source(rig->spool, rig->src, END_LEASE, &err), 0);
+    assert_int_equal(spool_end_source(rig->spool, rig->src, END_LEASE, 0, &err), 0);
     start(rig);
     turn(rig, 5);
     assert_offers(rig, "0:long 2:a");

@@ -12,8 +12,8 @@ static void lines_are_offered_in_order_with_tokens(void **state)
     put(rig, "c\n");
     turn(rig, 3);
     assert_offers(rig, "0:a 1:b 2:c");
-    assert_string_equal(rig->fake.offers[0].id + SOURCE_KEY_LEN, "0000000000");
-    assert_string_equal(rig->fake.offers[2].id + SOURCE_KEY_LEN, "0000000004");
+    assert_string_equal(rig->fake.offers[0].id + SOURCE_KEY_LEN, "000000000000");
+    assert_string_equal(rig->fake.offers[2].id + SOURCE_KEY_LEN, "000000000004");
     assert_int_equal(sender_stats(rig->sender)->lines_sent, 3);
     assert_false(sender_is_idle(rig->sender));
 }

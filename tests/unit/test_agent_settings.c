@@ -247,7 +247,8 @@ static void managed_without_a_pid_file(void **state)
 {
     assert_refused(
         *state, "filebeat.inputs:\n- id: a\n  paths: [/l/a.log]\n  rotation.mode: managed\n" OUTPUT,
-        "posta: posta.yml:2:3: rotation.mode: managed needs rotation.pid_file, to tell the "
+        "posta: posta.yml:2:3: rotation.mode: managed needs rotation.pid_file or rotation.process, "
+        "to tell the "
         "writer\n");
 }
 
@@ -285,9 +286,105 @@ static void a_file_that_is_not_there(void **state)
     assert_non_null(strstr(buf_str(&rig->said), "No such file or directory"));
 }
 
+/* ---- parsers and modules ---- */
+
+#define IN "filebeat.inputs:\n- id: a\n  paths: [/l/a.log]\n"
+
+static void parsers_are_made_in_order(void **state)
+{
+    struct rig *rig = *state;
+    assert_fine(rig, IN "  encoding: utf-16le\n  include_lines: [x]\n"
+                        "  parsers:\n  - container:\n  - multiline: {pattern: '^ ', match: after}\n"
+                        "  - nginx: {dataset: access}\n" OUTPUT);
+    const struct input_settings *in = &rig->settings.inputs[0];
+    assert_int_equal(in->chain.n, 4);
+    assert_string_equal(in->chain.stages[0].parser->name, "container");
+    assert_string_equal(in->chain.stages[3].parser->name, "lines");
+    assert_true(in->chain.holds);
+    assert_int_equal(in->tail.line_end.len, 2);
+}
+
+static void what_is_wrong_with_parsers_is_said(void **state)
+{
+    static const struct {
+        const char *yaml, *said;
+    } rows[] = {
+        {IN "  parsers:\n  - multilne: {}\n" OUTPUT,
+         "posta: posta.yml:5:15: parsers: 'multilne' is not known; known: multiline, container, "
+         "ndjson, "
+         "syslog, include_message, nginx, apache\n"},
+        {IN "  parsers:\n  - multiline:\n    pattern: x\n" OUTPUT,
+         "posta: posta.yml:5:5: parsers: expected one parser with its options below it, found the "
+         "keys "
+         "multiline, pattern: indent the options below the parser's name\n"},
+        {IN "  parsers:\n  - nginx: {}\n  - apache: {}\n" OUTPUT,
+         "posta: posta.yml:2:3: parsers: only one of nginx and apache can be used in an input: "
+         "give it the "
+         "formats of all its lines, or make two inputs\n"},
+        {IN "  exclude_lines: ['(?=x)']\n" OUTPUT,
+         "posta: posta.yml:2:3: exclude_lines: pattern '(?=x)': '(?=' at character 1: RE2 has no "
+         "look-ahead\n"},
+        {IN "  encoding: iso8859-1\n  line_terminator: line_separator\n" OUTPUT,
+         "posta: posta.yml:2:3: line_terminator 'line_separator' is no character of encoding "
+         "'iso8859-1': use "
+         "another\n"},
+        {IN "  fields_under_root: true\n  fields: {source: x}\n  parsers: [{nginx: {}}]\n" OUTPUT,
+         "posta: posta.yml:5:20: with fields_under_root, field 'source' would replace posta's own: "
+         "give it "
+         "another name\n"},
+        {"filebeat.modules:\n- module: mysql\n" OUTPUT,
+         "posta: posta.yml:2:3: filebeat.modules: 'mysql': known to posta are nginx and apache; "
+         "name the files "
+         "of others in filebeat.inputs\n"},
+        {"filebeat.modules:\n- module: nginx\n" OUTPUT,
+         "posta: posta.yml:2:3: filebeat.modules: nginx: no fileset is enabled: add access: "
+         "{enabled: true} or "
+         "error: {enabled: true}\n"},
+        {"filebeat.modules:\n- module: nginx\n  ingress_controller: {enabled: true}\n  access: "
+         "{enabled: true}\n" OUTPUT,
+         "posta: posta.yml:3:23: filebeat.modules: nginx has no fileset 'ingress_controller' in "
+         "posta; known: "
+         "access, error\n"},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct rig *rig = *state;
+        assert_refused(rig, rows[i].yaml, rows[i].said);
+        settings_free(&rig->settings);
+        rig->settings = (struct settings) {.config = NULL};
+        buf_clear(&rig->said);
+    }
+}
+
+static void modules_become_inputs(void **state)
+{
+    struct rig *rig = *state;
+    assert_fine(
+        rig,
+        "filebeat.modules:\n- module: nginx\n  access: {enabled: true, var.paths: [/l/a.log]}\n"
+        "  error: {enabled: true, input.tags: [t]}\n- module: apache\n  access: {enabled: false}\n"
+        "  error: {enabled: true, var.timezone: UTC}\n" OUTPUT);
+    const struct settings *set = &rig->settings;
+    assert_int_equal(set->n_inputs, 3);
+    assert_string_equal(set->inputs[0].tail.id, "nginx-access");
+    assert_string_equal(set->inputs[0].tail.paths.at[0], "/l/a.log");
+    assert_string_equal(set->inputs[0].event.extra,
+                        "\"service\":{\"type\":\"nginx\"},\"fileset\":{\"name\":\"access\"}");
+    assert_int_equal(set->inputs[0].chain.n, 1);
+    assert_string_equal(set->inputs[1].tail.paths.at[0], "/var/log/nginx/error.log*");
+    assert_string_equal(set->inputs[1].chain.stages[0].parser->name, "multiline");
+    assert_string_equal(
+        set->inputs[1].event.extra,
+        "\"tags\":[\"t\"],\"service\":{\"type\":\"nginx\"},\"fileset\":{\"name\":\"error\"}");
+    assert_string_equal(set->inputs[2].tail.id, "apache-error");
+    assert_int_equal(set->inputs[2].tail.paths.n, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        CASE(parsers_are_made_in_order),
+        CASE(what_is_wrong_with_parsers_is_said),
+        CASE(modules_become_inputs),
         CASE(defaults),
         CASE(the_command_line_goes_over_the_file),
         CASE(a_disabled_input_is_left_out),

@@ -1,0 +1,195 @@
+/* sender.h: what the files of the sender share: sender.c offers and pumps, window.c keeps places and the cursor, weave.c makes
+ * events of lines. Only they include it.
+ *
+ *     spool ─ item ─ line ──► place ──► parsers ──► event ──► ready ──► output
+ *                                          │ held back: its places stay open, the cursor stays before them
+ */
+#ifndef AGENT_SENDER_H
+#define AGENT_SENDER_H
+
+#include "agent.h"
+
+/* ---- window.c: the places ---- */
+
+enum { WINDOW_PLACES = 8192 };
+#define NO_PLACE UINT16_MAX
+
+/* The window. Each line, and each item without lines, takes one place, in order:
+ *
+ *     first ............ next ............ end
+ *     the cursor is      to be taken       behind the last place that
+ *     just before it     next              was ever taken
+ *
+ * A place is open (a line being made into an event, or held back by a parser until more lines come), out (the output owes a
+ * verdict for the event whose last line it is), or done. An event of several lines has the number of its last one as token;
+ * its places are linked from the last to the first, and are done together. The cursor moves over done places, but never stops
+ * between two lines of one event: after a restart parsers must find whole events.
+ *
+ * After `again` next goes back to first and the spool is read once more from the cursor; each item takes the same number of
+ * places at every reading, so every line falls on the place it had, and what is out or done is passed over.
+ */
+struct place {
+    struct spool_pos end; /* the cursor when everything up to here is done */
+    uint16_t before; /* the line before it in its event, in the ring; NO_PLACE = it is the first */
+    uint16_t
+        reach; /* the last line of its event, in the ring; NO_PLACE = its event is not complete */
+    bool is_event; /* an event has it as token */
+    bool is_out;   /* the output has the event and owes a verdict */
+    bool is_done;
+};
+
+struct window {
+    struct place *at; /* ring: place n is at[n % WINDOW_PLACES] */
+    uint64_t first, next, end;
+    uint64_t passed; /* first .. passed - 1 are done, but an event of theirs may reach beyond */
+    uint64_t reach;  /* how far their events reach */
+    uint64_t n_out;
+};
+
+void window_init(struct window *win);
+void window_free(struct window *win);
+/* Take the next place. Its number is win->next - 1 afterwards. Returns true if it was taken before `again`. */
+bool window_take(struct window *win, struct spool_pos end);
+struct place *window_place(const struct window *win, uint64_t n);
+static inline bool window_is_full(const struct window *win)
+{
+    return win->next - win->first == WINDOW_PLACES;
+}
+/* The line `after` is of the same event as `before`, behind it. */
+void window_join(struct window *win, uint64_t before, uint64_t after);
+/* The line before n in its event; NO_LINE if n is the first. */
+#define NO_LINE (UINT64_MAX - 1)
+uint64_t window_before(const struct window *win, uint64_t n);
+/* The event whose last line is n is complete. */
+void window_complete(struct window *win, uint64_t n);
+/* All places of the event n are done. */
+void window_done(struct window *win, uint64_t n);
+/* Move first over what is done. True if the cursor may go to *pos. */
+bool window_advance(struct window *win, struct spool_pos *pos);
+/* Everything is to be read again. */
+void window_rewind(struct window *win);
+/* The output has forgotten everything. */
+void window_forget_out(struct window *win);
+
+/* ---- weave.c: lines → events ---- */
+
+/* Where the lines of one chunk came from, for records that are held back. Lives as long as one of its places is in the window. */
+struct origin {
+    struct source *src; /* a copy */
+    int64_t read_ns;
+    unsigned route;
+    uint64_t last; /* the last place taken by its lines */
+    struct origin *next;
+};
+
+/* One log, from creation to end, whose parsers hold records back. */
+struct strand {
+    unsigned route;
+    uint32_t source_no;
+    char *path;
+    struct chain_state *state;
+    struct strand *older; /* the generation before, while it holds something */
+    bool is_ended;        /* its last line was read */
+    bool has_begun;       /* its first line was read */
+    size_t held_bytes;
+    uint64_t since;   /* the place that was taken when it began to hold something */
+    int64_t due_ns;   /* when what it holds is to be given on */
+    uint64_t due_seq; /* not before the spool is read up to here; 0 = not known yet */
+    struct strand *next;
+};
+
+/* Events that the output has not taken yet, in order. */
+struct ready {
+    struct buf json;
+    uint64_t token;
+    struct out_event offer;
+};
+
+struct weave {
+    struct spool_item item;
+    struct lines lines;
+    bool has_item;
+    bool is_plain; /* the item's lines are events as they are */
+    unsigned route;
+    uint32_t order_key;
+    struct encoder encoder;               /* of the item's lines */
+    struct encoder held_encoder;          /* of lines of items before */
+    const struct origin *held_origin;     /* whom held_encoder is set up for */
+    struct origin *origins, *origins_end; /* oldest first */
+    struct origin *origin;                /* the item's; NULL if its lines are not held back */
+    struct strand *strands;
+    struct strand *strand; /* the item's */
+    size_t held_bytes;
+    bool has_given; /* the parsers gave something since the line at hand was taken */
+    struct loop_timer quiet;
+    struct decoder **decoders; /* two for each input: little and big endian */
+    struct buf text;           /* of the line, decoded */
+    struct fields fields;      /* of the line at hand */
+    struct ready *ready;
+    size_t n_ready, at_ready, cap_ready;
+    bool lets_go; /* nothing more will come: what is held is given on when all is read */
+};
+
+/* ---- sender.c ---- */
+
+struct sender {
+    struct sender_config conf;
+    const struct output *output;
+    void *self; /* the output's */
+    struct event_agent agent;
+    struct window win;
+    struct weave weave;
+    uint64_t stop_seq; /* nothing from this record on is offered; UINT64_MAX = no limit */
+    bool is_idle;      /* the spool had nothing more */
+    struct loop_task pump;
+    struct loop_timer retry;
+    struct dead_letter dead;
+    struct sender_stats stats;
+};
+
+void sender_move_cursor(struct sender *sender);
+
+static inline const struct input_settings *input_of(const struct sender *sender, unsigned route)
+{
+    return &sender->conf.settings->inputs[route];
+}
+static inline const struct chain *chain_of_input(const struct sender *sender, unsigned route)
+{
+    return &input_of(sender, route)->chain;
+}
+
+/* ---- strand.c: logs that hold something ---- */
+
+struct strand *strand_find(const struct weave *weave, unsigned route, uint32_t source_no);
+/* For the log of the item at hand; it becomes weave.strand. */
+void strand_add(struct sender *sender);
+void strand_free(struct sender *sender, struct strand *strand);
+/* Its parsers were given a line, or have given something on: see what they hold now. */
+void strand_note(struct sender *sender, struct strand *strand, bool took_line);
+/* Give on the record whose last line this is, or all with PLACE_ALL. */
+void strand_flush(struct sender *sender, struct strand *strand, uint64_t last);
+/* Give on everything; an ended log's strand is freed. */
+void strand_let_go(struct sender *sender, struct strand *strand);
+/* The item at hand is the end of a log. */
+void strand_end(struct sender *sender, unsigned route);
+/* Timer: give on what quiet logs hold. arg: the sender. */
+void strand_quiet(void *arg);
+/* Give on what the log that waits longest holds. False if nothing is held. */
+bool weave_let_go_one(struct sender *sender);
+
+/* ---- weave.c ---- */
+
+/* What takes records from parsers. */
+struct emit weave_emit(struct sender *sender);
+void weave_init(struct sender *sender);
+void weave_free(struct sender *sender);
+/* A new item of the spool is in weave.item. */
+void weave_begin(struct sender *sender);
+/* Take the next line of the item, or end it: has_item is false then. */
+void weave_line(struct sender *sender);
+/* Forget everything that is held and ready: it is read again from the cursor. */
+void weave_rewind(struct sender *sender);
+/* The cursor has moved: origins of places before it are not needed any more. */
+void weave_forget_before(struct weave *weave, uint64_t first);
+
+#endif
