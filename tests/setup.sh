@@ -7,11 +7,11 @@
 # check: test, and the linters. bench: test, and the programs posta is compared with.
 set -euo pipefail
 
-BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev"
+BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev zlib1g-dev"
 DEMO="nginx-light wrk procps"
-TEST="libcmocka-dev nginx-light wrk openssl procps strace util-linux"
-CHECK="clang clang-format cppcheck shellcheck mandoc"
-BENCH="rsyslog rsyslog-kafka rsyslog-gnutls"
+TEST="libcmocka-dev nginx-light wrk openssl procps strace util-linux mount e2fsprogs xfsprogs logrotate apache2-bin apache2-utils"
+CHECK="clang libclang-rt-dev clang-format cppcheck shellcheck mandoc libjansson-dev"
+BENCH="rsyslog rsyslog-kafka rsyslog-gnutls valgrind"
 
 POLICY=/usr/sbin/policy-rc.d
 

@@ -112,7 +112,7 @@ door() {
 }
 
 # Where a failed new segment is taken back, the file operations are already in error: commented there.
-UNLINK_TOO=agent/spool/append.c
+UNLINK_TOO=agent/spool/begin.c
 
 check_doors() {
     door '\bepoll_' 'epoll' agent/base/loop.c
@@ -121,6 +121,7 @@ check_doors() {
     door '\b(fsync|fdatasync|sync_file_range|rename|renameat2?)\(' 'durable file work' agent/base/fs.c
     door '\bunlink(at)?\(' 'deleting files' agent/base/fs.c "$UNLINK_TOO"
     door '\bpcre2_|<pcre2' 'PCRE2' agent/base/regex.c
+    door '\biconv(_open|_close)?\(|<iconv' 'iconv' agent/base/charset.c
     door '\byaml_|<yaml' 'libyaml' 'agent/config/*'
     door '\b_?exit\(' 'exit' agent/main.c
     check_commented_unlinks

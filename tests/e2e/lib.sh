@@ -130,7 +130,7 @@ collect() {
     return $rc
 }
 verdict() { # FIELD: lost, repeated, ...
-    grep -oE "$1 [0-9]+" "$DIR/verdict" | cut -d' ' -f2
+    grep -owE "$1 [0-9]+" "$DIR/verdict" | cut -d' ' -f2
 }
 kafka_config() { # INPUT_EXTRA
     { config_head && config_input "$DIR/log/app.log" "${1:-}" && config_kafka "$BOOTSTRAP" "$TOPIC" "$CERT" "$KEY" "$CA"; } >"$DIR/posta.yml"

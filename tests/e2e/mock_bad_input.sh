@@ -147,7 +147,29 @@ test_unreadable_log() {
     stop_posta
 }
 
+# Row 43 of the fault matrix: whatever bytes a line has, it is one event of valid JSON, its neighbours are whole.
+test_hostile_lines() {
+    {
+        printf 'nul\0here\n\xff\xfe\xc3( no UTF-8\n\x1b[31mred\x1b[0m\n\n"quote\\ and \t\n'
+        head -c 10485760 /dev/zero | tr '\0' x
+        printf '\nlast'
+    } >"$DIR/log/hostile.log"
+    { config_head && config_input "$DIR/log/hostile.log" && console; } | write
+    rm -rf "$DIR/data"
+    "$POSTA" --once -c "$DIR/posta.yml" >"$DIR/out" 2>>"$LOG"
+    equals "hostile lines: posta lives, status 0" 0 $?
+    equals "hostile lines: one event each, none split" 7 "$(wc -l <"$DIR/out")"
+    says "hostile lines: NUL" '"message":"nul\u0000here"' "$DIR/out"
+    says "hostile lines: what is no UTF-8 is replaced, the rest is there" "\"message\":\"$(printf '\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd')( no UTF-8\"" "$DIR/out"
+    says "hostile lines: escape sequences of terminals" '"message":"\u001b[31mred\u001b[0m"' "$DIR/out"
+    says "hostile lines: an empty line" '"message":"",' "$DIR/out"
+    says "hostile lines: quotes and tabs" '"message":"\"quote\\ and \t"' "$DIR/out"
+    equals "hostile lines: 10 MB are cut and say so" 1 "$(grep -c '"flags":\["truncated"\],"offset":51,' "$DIR/out")"
+    says "hostile lines: the neighbour is whole" '"message":"last","log":{"offset":10485812,' "$DIR/out"
+}
+
 test_configuration
+test_hostile_lines
 test_certificates
 test_hosts
 test_data_folder

@@ -105,7 +105,8 @@ static void append_one(struct spool *spool)
 
 static void open_and_read(void)
 {
-    const struct spool_config config = {.path = dir, .segment_bytes = 4096};
+    const struct spool_config config = {
+        .path = dir, .segment_bytes = 4096, .sync_way = SYNC_INLINE};
     struct spool *spool;
     struct spool_item item;
     struct err err = ERR_INIT;

@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
 # A real nginx with a prefix of its own, for tests: two workers, every path answers 200 "ok".
 #
-#   nginx.sh start DIR PORT [DIRECTIVES]   logs in DIR/logs (DIR best on tmpfs), on 127.0.0.1:PORT; DIRECTIVES go into
-#                                          http {}, e.g. 'access_log logs/b.log combined buffer=4k;'
+#   nginx.sh start DIR PORT [DIRECTIVES [LOG_OPTIONS]]
+#                                          logs in DIR/logs (DIR best on tmpfs), on 127.0.0.1:PORT; DIRECTIVES go into
+#                                          http {}, e.g. 'access_log logs/b.log combined buffer=4k;'; LOG_OPTIONS behind
+#                                          the format of access.log, e.g. 'buffer=32k flush=1s'
 #   nginx.sh stop DIR                      ends it, waits until it is gone
 #   nginx.sh pid DIR                       prints the pid of the master: the one to send USR1
 #   nginx.sh reopen DIR                    USR1: open the logs anew, after a rename
@@ -23,7 +25,7 @@ die() {
 
 user_line() { [[ $(id -u) != 0 ]] || echo 'user www-data;'; }
 
-write_conf() { # DIR PORT DIRECTIVES
+write_conf() { # DIR PORT DIRECTIVES LOG_OPTIONS
     cat >"$1/nginx.conf" <<EOF
 $(user_line)
 worker_processes 2;
@@ -32,7 +34,7 @@ pid nginx.pid;
 error_log logs/error.log error;
 events { worker_connections 1024; }
 http {
-    access_log logs/access.log combined;
+    access_log logs/access.log combined $4;
     keepalive_requests 1000000000;
     client_body_temp_path tmp/body;
     proxy_temp_path tmp/proxy;
@@ -49,14 +51,15 @@ http {
 EOF
 }
 
-run_nginx() { nginx -p "$1" -c "$1/nginx.conf" -e "$1/logs/error.log" "${@:2}"; }
+# By its whole path: on USR2 it starts the program again by the name it was called with.
+run_nginx() { "$(command -v nginx)" -p "$1" -c "$1/nginx.conf" -e "$1/logs/error.log" "${@:2}"; }
 
 pid() { cat "$1/nginx.pid" 2>/dev/null || die "not running in $1"; }
 
-start() { # DIR PORT [DIRECTIVES]
+start() { # DIR PORT [DIRECTIVES [LOG_OPTIONS]]
     local left=100
     mkdir -p "$1/logs" "$1/tmp"
-    write_conf "$1" "${2:?start DIR PORT}" "${3:-}"
+    write_conf "$1" "${2:?start DIR PORT}" "${3:-}" "${4:-}"
     run_nginx "$1"
     until [[ -s $1/nginx.pid ]]; do
         ((left-- > 0)) || die "did not start, see $1/logs/error.log"

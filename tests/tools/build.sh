@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
-# Builds the test tools into build/tests/tools. A tool is TOOL.c, with kclient.c when it speaks Kafka
-# (collect also event.c and tally.c). Builds only what
-# is older than its sources; safe to be called by several tests at once.
+# Builds the test tools into build/tests/tools. A tool is TOOL.c, with kclient.c when it speaks Kafka, and with event.c and
+# tally.c when it judges events. Builds only what is older than its sources; safe to be called by several tests at once.
 #
 #   tests/tools/build.sh [TOOL ...]     default: all
 set -euo pipefail
@@ -11,6 +10,7 @@ OUT=${POSTA_TOOLS:-$HERE/../../build/tests/tools}
 CC=${CC:-gcc}
 CFLAGS=${TOOLS_CFLAGS:--O2 -g}
 KAFKA_TOOLS=" kadmin collect produce brokerd "
+JUDGES=" collect ringjudge "
 
 is_fresh() { # FILE SOURCE...
     local file=$1 source
@@ -38,7 +38,7 @@ build() { # TOOL
         read -ra kafka <<<"$(pkg-config --cflags --libs rdkafka)"
         libs+=("${kafka[@]}")
     fi
-    [[ $tool != collect ]] || sources+=("$HERE/event.c" "$HERE/tally.c")
+    [[ $JUDGES != *" $tool "* ]] || sources+=("$HERE/event.c" "$HERE/tally.c")
     is_fresh "$OUT/$tool" "${sources[@]}" "$HERE"/*.h && return 0
     compile "$tool" "${sources[@]}" "${libs[@]}"
 }
@@ -46,7 +46,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin collect produce brokerd linewriter
+    (($# > 0)) || set -- kadmin collect produce brokerd linewriter ringwriter ringjudge
     for tool; do build "$tool"; done
 }
 

@@ -29,7 +29,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MIN_LINE_BYTES = 100, MAX_LINE_BYTES = 1024 * 1024, RETRY_US = 1000 };
+#include "numbered.h"
+
+enum { RETRY_US = 1000 };
 
 struct writer {
     const char *path, *pidfile;
@@ -153,17 +155,8 @@ static void reopen(struct writer *w)
 
 static void format_line(struct writer *w, int64_t seq)
 {
-    char *line = w->buf + w->used;
-    size_t size = (size_t)w->line_bytes;
-    int n = snprintf(line, size,
-                     "192.0.2.7 - - [01/Jan/2026:00:00:00 +0000] \"GET /item?seq=%lld HTTP/1.1\" "
-                     "200 612 \"-\" \"",
-                     (long long)seq);
-
-    memset(line + n, 'x', size - (size_t)n);
-    line[size - 2] = '"';
-    line[size - 1] = '\n';
-    w->used += size;
+    numbered_line(w->buf + w->used, (size_t)w->line_bytes, seq);
+    w->used += (size_t)w->line_bytes;
     w->file_bytes += w->line_bytes;
 }
 
@@ -267,8 +260,8 @@ static void parse_options(int argc, char **argv, struct writer *w)
     }
     if (!w->path || w->lines == 0)
         die("-f PATH and -n LINES are needed");
-    if (w->line_bytes < MIN_LINE_BYTES || w->line_bytes > MAX_LINE_BYTES)
-        die("-s: a line has %d to %d bytes", MIN_LINE_BYTES, MAX_LINE_BYTES);
+    if (w->line_bytes < NUMBERED_MIN_BYTES || w->line_bytes > NUMBERED_MAX_BYTES)
+        die("-s: a line has %d to %d bytes", NUMBERED_MIN_BYTES, NUMBERED_MAX_BYTES);
 }
 
 static void write_pid(const char *path)
