@@ -13,7 +13,7 @@ endif
 WARN   := -Wall -Wextra -Wformat=2 -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror
 ALL_CFLAGS  := -std=c11 -D_GNU_SOURCE -Iinclude $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) -Wl,--as-needed $(LDFLAGS)
-LIBS   := -lrdkafka -lyaml -lcrypto -lpcre2-8 -lpthread
+LIBS   := -lrdkafka -lyaml -lcrypto -lpcre2-8 -lz -lpthread
 
 # The thread sanitizer must see the threads that librdkafka starts.
 TSAN_OBJ := $(if $(filter thread,$(SAN)),$(BUILD)/tests/check/tsan_threads.o)
@@ -23,8 +23,8 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
 HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
 
-.PHONY: all posta demo test unit check check-layers check-format check-docs check-static asan tsan fuzz bench soak install \
-        docs clean setup-build setup-test setup-demo setup-check tools
+.PHONY: all posta demo test unit check check-layers check-format check-docs check-static asan tsan fuzz bench bench-parse soak install \
+        docs clean setup-build setup-test setup-demo setup-check setup-bench tools
 
 all: setup-build
 	$(Q)$(MAKE) --no-print-directory -j2 posta
@@ -42,7 +42,7 @@ $(BUILD)/%.o: %.c Makefile
 
 # ---- set-up: installs what is missing, says what and why, does nothing the second time ----
 
-setup-build setup-test setup-demo setup-check:
+setup-build setup-test setup-demo setup-check setup-bench:
 	$(Q)tests/setup.sh $(@:setup-%=%)
 
 # ---- tests ----
@@ -83,14 +83,15 @@ FUZZ := $(sort $(wildcard tests/fuzz/fuzz_*.c))
 
 fuzz: setup-check
 	$(Q)$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/fuzz SAN=fuzzer-no-link,address,undefined CFLAGS="-O1 -g" \
-		$(FUZZ:tests/fuzz/%.c=build/fuzz/%)
+		$(FUZZ:tests/fuzz/%.c=build/fuzz/%) build/fuzz/tests/unit/test_tail_model
 	$(Q)for f in $(FUZZ:tests/fuzz/fuzz_%.c=%); do echo "== $$f"; mkdir -p build/fuzz/corpus/$$f; \
 		ASAN_OPTIONS=detect_leaks=1 build/fuzz/fuzz_$$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 \
 		build/fuzz/corpus/$$f tests/fuzz/corpus/$$f || exit 1; done
+	$(Q)echo "== tail_model"; SEQUENCES=0 MODEL_SECONDS=$(FUZZ_SECONDS) build/fuzz/tests/unit/test_tail_model
 
 $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 	@echo "  FUZZ  $@"
-	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -fsanitize=fuzzer,address,undefined -o $@ $< $(LIB) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -fsanitize=fuzzer,address,undefined -o $@ $< $(LIB) -ljansson $(LIBS)
 
 # ---- checks ----
 
@@ -124,6 +125,15 @@ demo: setup-demo
 bench: setup-test
 	$(Q)$(MAKE) --no-print-directory -j2 posta tools
 	$(Q)BUILD=$(BUILD) bench/run.sh
+
+# What a line costs as a plain event and through each parser; numbers are kept in bench/parse.md.
+bench-parse: setup-bench
+	$(Q)$(MAKE) --no-print-directory -j2 $(BUILD)/bench/parse
+	$(Q)BUILD=$(BUILD) bench/parse.sh
+
+$(BUILD)/bench/parse: bench/parse.c $(LIB)
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 soak: setup-test
 	$(Q)$(MAKE) --no-print-directory -j2 posta tools
