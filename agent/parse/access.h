@@ -172,6 +172,9 @@ struct web_server {
     /* A line of the error log; false if it is none. */
     bool (*error)(const struct web *web, struct record *rec);
 };
+/* apache_error.c: false: the line is none of an error log, nothing was changed. */
+bool apache_take_error(const struct web *web, struct record *rec);
+
 int web_open(struct web *web, const struct web_server *server, struct err *err) MUST_CHECK;
 void web_close(struct web *web);
 void web_take(struct web *web, const struct web_server *server, struct record *rec,

@@ -7,6 +7,7 @@
 #ifndef TAIL_FOLLOW_H
 #define TAIL_FOLLOW_H
 
+#include "gzip.h"
 #include "pattern.h"
 #include "tail.h"
 #include "watch.h"
@@ -320,20 +321,6 @@ void suspects_free(struct tail *tail);
 /* A log was cut at its source's position: follow the copy that has the rest. Returns true if there is one; *n_bytes is what
  * it has. */
 bool copy_takes_over(struct tail *tail, struct file *cut, uint64_t *n_bytes);
-
-/* ---- gzip.c ---- */
-
-enum content { CONTENT_PLAIN, CONTENT_GZIP, CONTENT_FOREIGN };
-/* How an open file is to be read; FOREIGN, said: compressed in a way that posta cannot. */
-enum content content_of(const struct tail_input *conf, const char *name, int fd);
-bool gzip_is_name(const char *name);
-struct gzip *gzip_new(void);
-void gzip_free(struct gzip *gzip); /* NULL is fine */
-/* Where the file is damaged or cut off, NULL = nowhere so far; behind it there is no content. Borrowed. */
-const char *gzip_damage(const struct gzip *gzip);
-/* As fs_pread, on the decompressed bytes; cheap only if offset is not before that of the last call. */
-ssize_t gzip_pread(struct gzip *gzip, int fd, void *into, size_t len, uint64_t offset,
-                   struct err *err) MUST_CHECK;
 
 /* ---- newline.c: where lines end ---- */
 

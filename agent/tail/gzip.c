@@ -7,7 +7,7 @@
  * before its content does: the content ends there, and gzip_damage says where.
  * On close: nothing is kept.
  */
-#include "follow.h"
+#include "gzip.h"
 
 #include <posta/fs.h>
 #include <posta/log.h>
