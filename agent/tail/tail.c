@@ -253,7 +253,7 @@ const struct stat_row tail_stat_rows[] = {
     ROW(files_deleted, "files", "deleted by delete.enabled"),
     ROW(ends_proven, "files", "generations read to an end that no writer had open any more"),
     ROW(ends_assumed, "files", "generations whose end was taken from silence"),
-    ROW(lost_unknown, "times", "losses whose size cannot be known"),
+    ROW(lost_unknown, "times", "a loss cannot be excluded, or its size not be known"),
     ROW(overflows, "times", "the kernel dropped file events"),
     ROW(read_errors, "times", "reads that failed"),
     {0},
