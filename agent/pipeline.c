@@ -16,6 +16,8 @@
 #include <stdlib.h>
 
 #define RETRY_NS (1 * NS_PER_S)
+/* For what came while the last verdicts were waited for: it is there at the next start. */
+#define LAST_READ_NS (1 * NS_PER_S)
 /* For the disk at the end, also when the brokers took all the time there was. */
 #define LAST_SYNC_NS (1 * NS_PER_S)
 
@@ -182,7 +184,7 @@ static bool is_stopped(const struct pipeline *pipe)
 static void check_end(void *arg)
 {
     struct pipeline *pipe = arg;
-    if (pipe->conf->once && !pipe->is_stopping && !tail_read_to_end(pipe->tail))
+    if (pipe->conf->once && !pipe->is_stopping && !tail_read_to_end(pipe->tail, INT64_MAX))
         return; /* the spool is full: cursor_moved comes back here */
     if (pipe->is_stopping ? is_stopped(pipe) : is_delivered(pipe))
         loop_stop(pipe->loop);
@@ -211,9 +213,9 @@ static void told_to_stop(void *arg, int signo)
     }
     log_info("pipeline", "%s: reading to the end, delivering for at most %lld ms", strsignal(signo),
              (long long)(pipe->conf->settings->globals.shutdown_ns / NS_PER_MS));
-    if (!tail_read_to_end(pipe->tail))
-        log_warn("pipeline",
-                 "not everything could be read: the spool is full; the files keep the rest");
+    if (!tail_read_to_end(pipe->tail, pipe->end_ns))
+        log_warn("pipeline", "not everything could be read, the spool is full or it took too "
+                             "long; the files keep the rest");
     pipe->is_stopping = true;
     pipe->stop_at = spool_end(pipe->spool);
     sender_stop_at(pipe->sender, pipe->stop_at.seq);
@@ -385,7 +387,7 @@ int pipeline_run(const struct pipeline_config *conf, int *status, struct err *er
     if (rc == 0) {
         rc = loop_run(pipe.loop, err);
         if (pipe.is_stopping)
-            (void)tail_read_to_end(pipe.tail); /* what came meanwhile waits for the next start */
+            (void)tail_read_to_end(pipe.tail, clock_mono_ns() + LAST_READ_NS);
         *status = rc ? EXIT_BUG : EXIT_TOLD;
         say_end(&pipe);
     }

@@ -29,7 +29,8 @@ static void begin_sync(void *arg)
     loop_cancel_timer(saver->loop, &saver->sync);
     saver->unsynced_bytes = 0;
     int rc = spool_sync_start(saver->spool, &err);
-    saver->is_hurried &= rc > 0; /* one is under way: again when it is done */
+    if (rc <= 0)
+        saver->is_hurried = false;
     if (rc < 0)
         say_unsynced(saver, &err);
     else if (rc == 0)
@@ -44,8 +45,10 @@ static void note_synced(void *arg)
         say_unsynced(saver, &err);
         return;
     }
+    int64_t wait_ns = saver->is_hurried ? 0 : saver->interval_ns;
+    saver->is_hurried = false;
     if (spool_is_dirty(saver->spool) && !timer_is_set(&saver->sync))
-        loop_set_timer(saver->loop, &saver->sync, saver->is_hurried ? 0 : saver->interval_ns);
+        loop_set_timer(saver->loop, &saver->sync, wait_ns);
     saver->synced(saver->arg);
 }
 

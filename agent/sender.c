@@ -141,11 +141,13 @@ static bool offer_all(struct sender *sender)
     return true;
 }
 
-/* Is the oldest line held back by a parser? */
+/* Is the oldest line without a verdict held back by a parser? All places before it are done, though an event of theirs may
+ * reach beyond it. */
 static bool is_held_up(const struct sender *sender)
 {
-    const struct place *first = window_place(&sender->win, sender->win.first);
-    return window_is_full(&sender->win) && !first->is_done && first->reach == NO_PLACE;
+    const struct window *win = &sender->win;
+    const struct place *at = window_place(win, win->passed);
+    return window_is_full(win) && win->passed < win->next && !at->is_done && at->reach == NO_PLACE;
 }
 
 static void pump(void *arg)

@@ -74,6 +74,10 @@ static void check_rotation(const struct tail_input *in, const struct node *node,
         problems_error(problems, node,
                        "rotation.mode: managed needs rotation.pid_file or rotation.process, to "
                        "tell the writer");
+    if (in->delete_enabled && in->rotation_mode != ROTATION_EXTERNAL)
+        problems_error(problems, node,
+                       "delete.enabled: only with rotation.mode: external; with managed, "
+                       "rotation.keep says what stays");
     if (in->rotation_limit > 0 && in->rotation_mode == ROTATION_EXTERNAL)
         problems_error(problems, node,
                        "rotation.limit: needs rotation.mode: managed or reclaim; with external it "

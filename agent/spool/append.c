@@ -6,7 +6,7 @@
  * Failure modes: (1) a write fails half way: the file is cut back to its last good end, nothing has moved, the
  * caller gets the error. (2) a sync failed: what was not durable is first written again (begin.c). (3) no room under
  * max_bytes: FULL; but records without payload, which say what ended or was lost, and new sources may go up to
- * LEDGER_BYTES beyond it. (4) the disk is full: where everything is delivered, a new segment takes the place of the old.
+ * ledger_bytes() beyond it. (4) the disk is full: where everything is delivered, a new segment takes the place of the old.
  * On close: spool_close syncs.
  */
 #include "store.h"
@@ -15,7 +15,8 @@
 #include <posta/fs.h>
 #include <posta/loop.h>
 
-enum { LEDGER_BYTES = 64 * 1024 }; /* beyond max_bytes, for some hundred ends and new files */
+/* Beyond max_bytes, for ends, losses and new files: some hundred at least, some ten thousand where the spool is large. */
+enum { LEDGER_BYTES = 64 * 1024, LEDGER_MAX_BYTES = 4 * 1024 * 1024, LEDGER_PART = 8 };
 
 int store_write_record(int fd, struct segment *seg, struct record *rec, const void *payload,
                        struct err *err)
@@ -48,12 +49,18 @@ static int roll_if_due(struct spool *spool, struct err *err)
     return store_roll(spool, err);
 }
 
+static uint64_t ledger_bytes(const struct spool *spool)
+{
+    uint64_t part = spool->max_bytes / LEDGER_PART;
+    return part < LEDGER_BYTES ? LEDGER_BYTES : part > LEDGER_MAX_BYTES ? LEDGER_MAX_BYTES : part;
+}
+
 static int make_room(struct spool *spool, const struct record *rec, struct err *err)
 {
     if (store_mend(spool, err) || roll_if_due(spool, err))
         return -1;
     bool has_bytes = rec->type == REC_DATA && rec->payload_len > 0;
-    uint64_t limit = spool->max_bytes + (has_bytes ? 0 : LEDGER_BYTES);
+    uint64_t limit = spool->max_bytes + (has_bytes ? 0 : ledger_bytes(spool));
     if (spool->max_bytes && spool->stats.disk_bytes + record_size(rec) > limit)
         return err_set(err, ERR_FULL, "spool %s is full: %llu of %llu bytes", spool->dir,
                        (unsigned long long)spool->stats.disk_bytes,

@@ -241,8 +241,9 @@ static enum verdict_on judge_gzip(struct tail *tail, struct suspect *sus)
 
 static enum verdict_on compare_gzip(struct tail *tail, struct suspect *sus, size_t budget_bytes)
 {
-    if (!sus->is_checked &&
-        (!is_at_rest(sus->fd) || is_original_read(tail, sus, false /* for this one */)))
+    sus->is_written = !sus->is_checked && !is_at_rest(sus->fd);
+    if (sus->is_written ||
+        (!sus->is_checked && is_original_read(tail, sus, false /* for this one */)))
         return UNDECIDED;
     sus->waits_for_rest = !sus->is_checked && is_rest_awaited(tail, sus);
     if (sus->waits_for_rest)

@@ -27,7 +27,9 @@ static int64_t look_ns(const struct tail_input *conf)
 static bool is_left_alone(const struct file *file)
 {
     struct stat st;
-    if (fstat(file->fd, &st) < 0 || (!file->gzip && (uint64_t)st.st_size > file->src->offset))
+    bool is_read = file->gzip ? file->is_ended : true;
+    if (fstat(file->fd, &st) < 0 || !is_read ||
+        (!file->gzip && (uint64_t)st.st_size > file->src->offset))
         return false;
     int64_t since_ns = clock_wall_ns() - (st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec);
     if (since_ns < file->input->conf->delete_grace_ns)
@@ -63,8 +65,11 @@ int64_t delete_if_due(struct tail *tail, struct file *file)
         return -1;
     if (loop_now(tail->loop) < file->probe_at_ns && !file->is_ended)
         return again_ns;
-    if (!is_left_alone(file) || !is_delivered(tail, file) || !file_has_its_name(file))
+    if (!is_left_alone(file) || !is_delivered(tail, file) || !file_has_its_name(file)) {
+        if (!file->is_rotated)
+            file->probe_at_ns = loop_now(tail->loop) + again_ns;
         return again_ns;
+    }
     char *path = mem_printf("%s/%s", file->dir->path, file->name);
     if (fs_unlink(path, &err)) {
         log_limited(NULL, 600 * NS_PER_S, LOG_ERROR, "tail", "delete.enabled: %s; tried again",

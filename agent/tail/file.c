@@ -55,8 +55,19 @@ void file_put_before(struct file *file, struct file *younger)
 
 /* ---- in the lists ---- */
 
+static bool has_grown(const struct file *file)
+{
+    struct stat st;
+    return !file->gzip && fstat(file->fd, &st) == 0 && (uint64_t)st.st_size != file->src->offset;
+}
+
 void file_mark_ready(struct tail *tail, struct file *file)
 {
+    if (file->is_ended &&
+        has_grown(file)) { /* after an end that was assumed, or under its name again */
+        file->is_ended = false;
+        file->end_mark = 0;
+    }
     if (file->is_ready || file->is_ended)
         return;
     file->is_ready = true;
@@ -101,6 +112,7 @@ struct file *file_follow(struct tail *tail, struct dir *dir, const char *name,
     mark_older(tail, file);
     file_set_name(tail, file, dir, name);
     file->is_rotated |= gzip || file->name != base_name(src->path);
+    file->rotated_at_ns = loop_now(tail->loop);
     file_watch_itself(tail, file);
     file_mark_ready(tail, file);
     if (file->is_rotated || input->conf->delete_enabled)

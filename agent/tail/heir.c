@@ -38,10 +38,11 @@ static bool take_over(struct tail *tail, struct suspect *sus, struct file *cut, 
     sus->cut = (struct trace) {.src = *cut->src};
     if (size == cut->src->offset)
         return suspect_pass_over(tail, sus, size);
+    const struct trace *before = sus->match;
     sus->match = &sus->cut;
     struct file *heir = suspect_follow(tail, sus, cut->src->offset, source_born_ns(cut->src) - 1);
     if (!heir)
-        return sus->match = NULL, false;
+        return sus->match = before, false;
     file_put_before(heir, cut);
     return true;
 }

@@ -2,8 +2,9 @@
  * nothing, however much of it there is. */
 #include "follow.h"
 
-#define TICK_NS  (5 * NS_PER_MS)
-#define RETRY_NS (1 * NS_PER_S)
+#define TICK_NS        (5 * NS_PER_MS)
+#define RETRY_NS       (1 * NS_PER_S)
+#define FAILED_WAIT_NS (60 * NS_PER_S)
 enum { PASS_BUDGET_BYTES = 1024 * 1024, HOT_FILES_MAX = 16 };
 
 static int64_t sooner(int64_t a, int64_t b)
@@ -61,11 +62,17 @@ static bool settle_dirs(struct tail *tail)
 
 /* ---- reading ---- */
 
+/* One that cannot be read for so long is waited for no more; it is tried again all the same. */
+static bool is_given_up(const struct tail *tail, const struct file *file)
+{
+    return loop_now(tail->loop) - file->last_data_ns >= FAILED_WAIT_NS;
+}
+
 /* An older generation of the same log has bytes left: the younger waits, so that lines keep their order. */
 static bool must_wait(const struct tail *tail, const struct file *file)
 {
     for (const struct file *older = file->log->oldest; older != file; older = older->younger)
-        if (older->is_ready || older->has_failed)
+        if (older->is_ready || (older->has_failed && !is_given_up(tail, older)))
             return true;
     return tail->suspects.n > 0 && file_awaits_suspect(tail, file);
 }

@@ -129,13 +129,14 @@ bool suspect_is_of(const struct suspect *sus, const struct file *file)
 
 bool file_awaits_suspect(const struct tail *tail, const struct file *file)
 {
-    bool may_wait = false;
+    bool may_wait = false, is_cut = !is_intact(file); /* then only the copy has the rest */
     for (size_t i = 0; i < tail->suspects.n && !may_wait; i++) {
         const struct suspect *sus = tail->suspects.at[i];
         may_wait = sus->gzip && !sus->is_checked && !sus->waits_for_rest &&
-                   sus->path == file->log->path && !suspect_is_of(sus, file);
+                   (!sus->is_written || is_cut) && sus->path == file->log->path &&
+                   !suspect_is_of(sus, file);
     }
-    return may_wait && (!file->is_rotated || !is_intact(file));
+    return may_wait && (!file->is_rotated || is_cut);
 }
 
 /* ---- putting aside ---- */

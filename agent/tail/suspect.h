@@ -25,6 +25,7 @@ struct suspect {
     const struct trace *match; /* the last one that is found in it */
     struct trace cut;          /* heir.c: the log that was cut, as the match */
     bool has_traces;
+    bool is_written;        /* somebody has it open for writing */
     bool waits_for_rest;    /* of its original, which is open still */
     bool is_stale;          /* a file that it may be of was read on meanwhile */
     bool is_compared_again; /* plain: since all of it was read from the log itself */

@@ -206,19 +206,22 @@ static void read_rests(struct tail *tail)
     for (struct dir *dir = &tail->homeless; dir;
          dir = dir == &tail->homeless ? tail->dirs : dir->next)
         for (struct file *file = dir->files; file; file = file->next)
-            if (lease_ask(file->fd) == LEASE_NO_WRITER)
+            if (!file->is_ready && !file->has_failed && lease_ask(file->fd) == LEASE_NO_WRITER)
                 (void)file_read_rest(tail,
                                      file); /* a failed read is said and stays for the next run */
 }
 
-bool tail_read_to_end(struct tail *tail)
+bool tail_read_to_end(struct tail *tail, int64_t until_ns)
 {
     watch_read(tail->watch);
     mark_all(tail);
     scan_marked_dirs(tail);
-    while (!tail->is_blocked && (suspects_look(tail) == 0 || !read_marked_files(tail)))
-        continue;
-    if (tail->is_blocked)
+    bool is_done = false, is_late = false;
+    while (!tail->is_blocked && !is_done && !is_late) {
+        is_done = suspects_look(tail) != 0 && read_marked_files(tail);
+        is_late = clock_mono_ns() >= until_ns;
+    }
+    if (!is_done)
         return false;
     look_for_ends(tail);
     lost_settle(tail);

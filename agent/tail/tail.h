@@ -112,8 +112,8 @@ void tail_resume(struct tail *tail);
 /* More became durable, or was delivered. */
 void tail_marks_moved(struct tail *tail);
 
-/* Read what is there now, without waiting for more. True when every file was read to its end. */
-bool tail_read_to_end(struct tail *tail);
+/* Read what is there now, without waiting for more, until this moment (monotonic). True when every file was read to its end. */
+bool tail_read_to_end(struct tail *tail, int64_t until_ns);
 
 const struct tail_stats *tail_stats(const struct tail *tail);
 

@@ -86,6 +86,7 @@ enum read_result file_start_over(struct tail *tail, struct file *file)
     change_source(tail, file, fresh);
     file->seen_bytes = 0;
     if (file->owned)
-        *file->owned = (struct owned) {.is_unable = file->owned->is_unable};
+        *file->owned =
+            (struct owned) {.is_unable = file->owned->is_unable, .is_over = file->owned->is_over};
     return file->log->oldest == file ? READ_MORE : READ_LATER;
 }

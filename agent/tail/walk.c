@@ -211,6 +211,14 @@ static void walk(struct tail *tail, const struct input *in, const struct pattern
         walk_matches(tail, in, pat, path, level);
 }
 
+/* The folder has another name: its files are read to their ends. */
+static void displace_gone(struct tail *tail, struct dir *dir)
+{
+    for (struct file *file = dir->files; file; file = file->next)
+        if (file->name && !file_has_its_name(file))
+            file_displace(tail, file);
+}
+
 /* A folder that no pattern leads to any more, and that has no open file, is let go. */
 static void drop_unvisited(struct tail *tail)
 {
@@ -220,6 +228,7 @@ static void drop_unvisited(struct tail *tail)
             continue;
         tail->needs_settling = true;
         dir->is_listed = false;
+        displace_gone(tail, dir);
         if (!dir->files)
             dir_free(tail, dir);
     }

@@ -31,7 +31,7 @@ struct model_file {
     size_t pending;   /* bytes of its last line that are still to come */
     bool is_gzip;
     const struct model_file *copy_of; /* NULL = of none */
-    bool may_repeat;  /* a copy whose original went while posta was not there to see it */
+    bool may_repeat;  /* it was copied or compressed before posta could know what it is */
     bool is_unknown;  /* a copy of what posta never saw of an exactly named log: not followed */
     bool has_name;    /* in the folder */
     bool is_visible;  /* one of the log's */

@@ -135,6 +135,9 @@ static bool op_copy_and_truncate(void)
         op_write();
     older->is_unknown = world.kind == EXACT && file->handed == 0;
     older->may_repeat = !log_to_cut() || file->handed > older->bytes.len;
+    if (world.kind == WILDCARD && file->handed < older->bytes.len)
+        older->may_repeat = file->may_repeat =
+            true; /* copied before it was read: which came first? */
     if (log_to_cut())
         cut(file);
     return true;
@@ -215,6 +218,7 @@ static bool op_move_out(void)
     if (!file_named(LOG) || file_named("d/out"))
         return false;
     move_name(LOG, "d/out");
+    world.is_exactly_counted = false; /* unseen so far, it is away and not lost */
     return true;
 }
 

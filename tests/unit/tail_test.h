@@ -213,6 +213,7 @@ static inline struct tail_sink sink_of(struct sink *sink)
                                .by_id = sink_by_id,
                                .by_birth = sink_by_birth,
                                .mark = sink_mark,
+                               .hurry = sink_hurry,
                                .is_durable = sink_is_durable,
                                .is_delivered = sink_is_delivered};
 }

@@ -232,7 +232,7 @@ static void once_takes_the_last_line_without_a_newline(void **state)
     put(rig, "access.log", "one\nrest");
     set_path(rig, "access.log");
     start_with(rig, true);
-    assert_true(tail_read_to_end(rig->tail));
+    assert_true(tail_read_to_end(rig->tail, INT64_MAX));
     assert_string_equal(story_of(rig, 0), "0-4 4-8:last");
 }
 
@@ -243,7 +243,7 @@ static void once_leaves_the_last_line_of_a_writer(void **state)
     say(fd, "one\nrest");
     set_path(rig, "access.log");
     start_with(rig, true);
-    assert_true(tail_read_to_end(rig->tail));
+    assert_true(tail_read_to_end(rig->tail, INT64_MAX));
     assert_string_equal(story_of(rig, 0), "0-4");
     close(fd);
 }
@@ -253,7 +253,7 @@ static void reading_to_the_end_when_told_to_stop_leaves_a_partial_line(void **st
     struct rig *rig = *state;
     put(rig, "access.log", "one\nrest");
     follow_one(rig);
-    assert_true(tail_read_to_end(rig->tail));
+    assert_true(tail_read_to_end(rig->tail, INT64_MAX));
     assert_string_equal(story_of(rig, 0), "0-4");
     assert_false(is_ended(rig, 0));
 }

@@ -112,11 +112,11 @@ static void read_to_end_says_that_it_could_not(void **state)
     UNTIL(rig, has_bytes(rig, 0, "one\n"));
     put(rig, "access.log", "two\n");
     rig->sink.room = 0;
-    assert_false(tail_read_to_end(rig->tail));
+    assert_false(tail_read_to_end(rig->tail, INT64_MAX));
     rig->sink.room = -1;
-    assert_false(tail_read_to_end(rig->tail));
+    assert_false(tail_read_to_end(rig->tail, INT64_MAX));
     tail_resume(rig->tail);
-    assert_true(tail_read_to_end(rig->tail));
+    assert_true(tail_read_to_end(rig->tail, INT64_MAX));
     assert_bytes(rig, 0, "one\ntwo\n");
 }
 
@@ -222,7 +222,7 @@ static int stop_with_failing_reads(struct rig *rig)
     CHILD_UNTIL(rig, has_bytes(rig, 0, "one\n"));
     put(rig, "access.log", "two\n");
     fs_set_faults(&no_reads, 1);
-    tail_read_to_end(rig->tail);
+    tail_read_to_end(rig->tail, INT64_MAX);
     fs_set_faults(NULL, 0);
     CHILD_CHECK(has_bytes(rig, 0, "one\n"));
     stop(rig);
