@@ -252,6 +252,23 @@ static void managed_without_a_pid_file(void **state)
         "writer\n");
 }
 
+static void room_that_is_made_in_two_ways(void **state)
+{
+    assert_refused(*state,
+                   "filebeat.inputs:\n- id: a\n  paths: [/l/a.log]\n  rotation.mode: reclaim\n  "
+                   "delete.enabled: true\n" OUTPUT,
+                   "posta: posta.yml:2:3: delete.enabled: only with rotation.mode: external; with "
+                   "managed, rotation.keep says what stays\n");
+}
+
+static void a_limit_of_somebody_elses_rotation(void **state)
+{
+    assert_refused(*state,
+                   "filebeat.inputs:\n- id: a\n  paths: [/l/a.log]\n  rotation.limit: 1MB\n" OUTPUT,
+                   "posta: posta.yml:2:3: rotation.limit: needs rotation.mode: managed or reclaim; "
+                   "with external it is somebody else who makes room\n");
+}
+
 static void processors_that_posta_has_not(void **state)
 {
     assert_refused(
@@ -402,6 +419,8 @@ int main(void)
         CASE(two_inputs_of_one_id),
         CASE(two_inputs_of_one_id_behind_a_disabled_one),
         CASE(managed_without_a_pid_file),
+        CASE(room_that_is_made_in_two_ways),
+        CASE(a_limit_of_somebody_elses_rotation),
         CASE(processors_that_posta_has_not),
         CASE(a_line_too_long_for_the_spool),
         CASE(a_file_that_is_not_there),

@@ -223,6 +223,26 @@ static void a_full_window_lets_go_of_what_is_held(void **state)
     assert_true(spool_is_drained(rig->spool));
 }
 
+/* The oldest place is done, since its event is; but that event reaches over a line of another log that is held. */
+static void a_full_window_lets_go_of_what_an_event_reaches_over(void **state)
+{
+    struct rig *rig = *state;
+    static const struct step steps[] = {{0, "a\n b\n", 0}, {1, "x\n", 0}, {0, " c\nd\n", 0}};
+    set_parsers(rig, MULTILINE);
+    rig->fake.delivers = true;
+    start(rig);
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
+        tell(rig, &steps[i]);
+    rig->src = file_source(rig, 2);
+    for (int i = 0; i < 10; i++)
+        put_numbers(rig, i * 1000, i * 1000 + 1000);
+    turn(rig, 60);
+    assert_true(rig->fake.n >= 10001); /* a b c, x, and all numbers but the last */
+    finish(rig);
+    assert_int_equal(rig->fake.n, 10003);
+    assert_true(spool_is_drained(rig->spool));
+}
+
 static void an_event_of_more_lines_than_the_window_has(void **state)
 {
     struct rig *rig = *state;
@@ -472,6 +492,7 @@ int main(void)
         WEAVE(the_cursor_does_not_stop_inside_a_delivered_event),
         WEAVE(filtered_lines_move_the_cursor),
         WEAVE(a_full_window_lets_go_of_what_is_held),
+        WEAVE(a_full_window_lets_go_of_what_an_event_reaches_over),
         WEAVE(an_event_of_more_lines_than_the_window_has),
         WEAVE(joined_when_the_next_generation_goes_on),
         WEAVE(joined_when_the_end_comes_first),

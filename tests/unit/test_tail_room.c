@@ -1,6 +1,8 @@
 /* test_tail_room.c: space given back from under a log (reclaim), the limit while the spool is full, deletion after the end. */
 #include "tail_test.h"
 
+#include <zlib.h>
+
 /* 64 KB of lines, each with its number. */
 static void put_lines(int fd, int *n)
 {
@@ -248,6 +250,46 @@ static void a_rotated_generation_is_deleted_also_after_a_restart(void **state)
     assert_int_equal(rig->sink.made[0].n_ends, 1);
 }
 
+/* Both are old, both are to be deleted: the younger waits for the older and is not deleted before it is read. */
+static void a_compressed_file_is_read_before_it_is_deleted(void **state)
+{
+    struct rig *rig = *state;
+    const struct timespec long_ago[2] = {{.tv_sec = 1000000000}, {.tv_sec = 1000000000}};
+    static const char *const names[] = {"a.log.2.gz", "a.log.1.gz"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        gzFile gz = gzopen(path_of(rig, names[i]), "wbe");
+        assert_non_null(gz);
+        assert_int_equal(gzputs(gz, "one line of it\n"), 15);
+        assert_int_equal(gzclose(gz), Z_OK);
+        assert_int_equal(utimensat(AT_FDCWD, path_of(rig, names[i]), long_ago, 0), 0);
+    }
+    rig->in.delete_enabled = true;
+    rig->in.delete_grace_ns = 60 * NS_PER_S;
+    set_path(rig, "a.log*");
+    start(rig);
+    UNTIL(rig, !exists_in(rig, names[0]) && !exists_in(rig, names[1]));
+    assert_int_equal(rig->sink.n, 2);
+    assert_bytes(rig, 0, "one line of it\n");
+    assert_bytes(rig, 1, "one line of it\n");
+    assert_int_equal(tail_stats(rig->tail)->ends_proven, 2);
+}
+
+/* Renamed back to its own name while it waits for its deletion, and written to. */
+static void an_ended_file_that_grows_is_read_on(void **state)
+{
+    struct rig *rig = *state;
+    rig->in.delete_enabled = true;
+    rig->in.delete_grace_ns = 3600 * NS_PER_S;
+    put(rig, "access.log", "one\n");
+    follow_one(rig);
+    UNTIL(rig, has_bytes(rig, 0, "one\n"));
+    rename_in(rig, "access.log", "access.log.1");
+    UNTIL(rig, is_ended(rig, 0));
+    put(rig, "access.log.1", "two\n");
+    UNTIL(rig, has_bytes(rig, 0, "one\ntwo\n"));
+    assert_int_equal(rig->sink.n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -260,6 +302,8 @@ int main(void)
         ON_BOTH(a_file_that_is_done_is_deleted_after_the_grace_period),
         ON_BOTH(a_file_that_somebody_writes_to_is_not_deleted),
         ON_BOTH(a_rotated_generation_is_deleted_also_after_a_restart),
+        ON_BOTH(a_compressed_file_is_read_before_it_is_deleted),
+        ON_BOTH(an_ended_file_that_grows_is_read_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
