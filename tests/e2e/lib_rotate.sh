@@ -10,10 +10,8 @@ TOP=$DIR # cases that run beside each other have a $DIR of their own below it
 
 # has_option KEY [WORD]: an input knows the key (and the word as a value of it)
 has_option() {
-    [[ -s $TOP/reference ]] || { # cases run beside each other: none sees half of it
-        "$POSTA" export reference >"$TOP/reference.$BASHPID"
-        mv "$TOP/reference.$BASHPID" "$TOP/reference"
-    }
+    local own=$TOP/reference.$BASHPID # cases run beside each other: none sees half of it
+    [[ -s $TOP/reference ]] || { "$POSTA" export reference >"$own" && mv "$own" "$TOP/reference"; }
     awk -v RS= -v key="$1" -v word="${2:-}" '
         index($0, "#" key ":") && (word == "" || $0 ~ "one of[^\n]*[ ,]" word "[,;]") { found = 1 }
         END { exit !found }' "$TOP/reference"
