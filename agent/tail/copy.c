@@ -155,7 +155,7 @@ static int look_through(struct suspect *sus, size_t budget_bytes)
     return 0;
 }
 
-static struct source *source_by_no(struct tail *tail, uint32_t no)
+struct source *source_by_no(struct tail *tail, uint32_t no)
 {
     struct source *src = tail->sink.sources(tail->sink.arg);
     while (src && src->no != no)

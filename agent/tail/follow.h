@@ -31,7 +31,6 @@ struct dir {
     dev_t dev; /* which folder it is: another may be mounted over it, or take its name */
     ino_t ino;
     bool has_files;  /* an input has files in it */
-    bool is_passage; /* an input has folders in it */
     bool is_trusted; /* its file system tells of every change */
     bool is_late;    /* it came, or was replaced, while posta was running */
     bool is_hot;     /* IN_MODIFY is off, its files are read by the clock while they grow */

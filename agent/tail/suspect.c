@@ -280,9 +280,7 @@ static bool follow_rest(struct tail *tail, struct suspect *sus)
 {
     const struct trace *match = sus->match;
     uint64_t n_bytes = sus->checked - match->src.offset;
-    struct source *src = tail->sink.sources(tail->sink.arg);
-    while (src && src->no != match->src.no)
-        src = src->next;
+    struct source *src = source_by_no(tail, match->src.no);
     struct err err;
     if (src && !(src->flags & SOURCE_ENDED) &&
         tail->sink.end(tail->sink.arg, src, END_COPIED, 0, &err))

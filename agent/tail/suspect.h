@@ -40,6 +40,8 @@ enum verdict_on { UNDECIDED, IS_OWN, IS_COPY, IS_REST };
 enum verdict_on suspect_compare(struct tail *tail, struct suspect *sus, size_t budget_bytes);
 /* What the source remembers is before its position in this file. */
 bool has_memory(int fd, const struct source *src);
+/* The source of this number, NULL = it is no more. */
+struct source *source_by_no(struct tail *tail, uint32_t no);
 /* Nobody writes to it any more, as far as can be told. */
 bool is_at_rest(int fd);
 /* The open file that has the log's own name, NULL = none. */

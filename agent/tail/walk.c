@@ -135,7 +135,6 @@ static void visit(struct tail *tail, const char *path, const struct stat *st, bo
     bool was_passage_only = !dir->has_files;
     dir->walk_no = tail->walk_no;
     dir->has_files |= has_files;
-    dir->is_passage |= !has_files;
     bool is_other = is_another(tail, dir, st);
     if (tail->watch && (dir->wd < 0 || (has_files && was_passage_only)))
         start_watch(tail, dir);
