@@ -222,9 +222,15 @@ static void recover_cursor(struct spool *spool, bool found)
                  spool->dir);
     if (spool->first && spool->cursor.pos.seq < spool->first->base_seq)
         spool->cursor.pos = (struct spool_pos) {.seq = spool->first->base_seq};
-    spool->cursor.is_dirty = !found; /* a fresh spool has a cursor from its first moment */
-    if (spool->cursor.pos.seq >= spool->next_seq)
-        spool->next_seq = spool->cursor.pos.seq + (spool->cursor.pos.done > 0);
+    spool->cursor.is_dirty = !found;   /* a fresh spool has a cursor from its first moment */
+    spool->cursor.is_unsynced = found; /* a killed posta may only have written it */
+    if (spool->cursor.pos.seq < spool->next_seq)
+        return;
+    if (spool->cursor.pos.done > 0) { /* the rest of this record comes again in another one */
+        spool->cursor.pos = (struct spool_pos) {.seq = spool->cursor.pos.seq + 1};
+        spool->cursor.is_dirty = true;
+    }
+    spool->next_seq = spool->cursor.pos.seq;
 }
 
 int store_recover(struct spool *spool, struct err *err)
@@ -240,7 +246,8 @@ int store_recover(struct spool *spool, struct err *err)
     if (close_open_segments(spool, err))
         return -1;
     spool->synced_seq = spool->next_seq;
-    return store_begin_segment(spool, err) || cursor_save(&spool->cursor, spool->uuid, true, err)
+    /* first the cursor: what it has left behind must not look like a gap before the new segment */
+    return cursor_save(&spool->cursor, spool->uuid, true, err) || store_begin_segment(spool, err)
                ? -1
                : 0;
 }

@@ -87,11 +87,43 @@ static void a_hole_in_what_was_durable_is_damage(void **state)
     spool_close(spool);
 }
 
+/* The broker has a part of a record that the disk lost: it comes again whole, in a record of the next number. */
+static void a_lost_record_that_was_begun_to_be_delivered_is_no_gap(void **state)
+{
+    struct folder killed = {.n = 0};
+    struct spool *spool = spool_start(*state, 0, 1 << 20);
+    put(spool, add_file(spool, 1), FIRST);
+    sync_now(spool);
+    uint64_t size = spool->last->size, mark = spool_mark(spool);
+    put(spool, file_of(spool, 1), SECOND);
+    spool_delivered(spool, (struct spool_pos) {.seq = mark, .done = 20});
+    save_cursor(spool);
+    folder_read(*state, &killed);
+    spool_close(spool);
+    folder_file(&killed, NEWEST)->bytes.len = size;
+    folder_write(*state, &killed);
+    folder_free(&killed);
+    for (int start = 0; start < 2; start++) {
+        struct reach reach;
+        spool = spool_start(*state, 0, 1 << 20);
+        assert_int_equal(spool_cursor(spool).seq, mark + 1);
+        assert_int_equal(spool_cursor(spool).done, 0);
+        if (start == 0)
+            put(spool, file_of(spool, 1), SECOND);
+        take_all(spool, &reach);
+        assert_int_equal(reach.from[1], FIRST);
+        assert_int_equal(reach.to[1], FIRST + SECOND);
+        assert_int_equal(spool_stats(spool)->missing_records, 0);
+        spool_close(spool);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_hole_in_what_was_not_synced_is_its_end),
         IN_FOLDER(a_hole_in_what_was_durable_is_damage),
+        IN_FOLDER(a_lost_record_that_was_begun_to_be_delivered_is_no_gap),
     };
     return cmocka_run_group_tests(tests, log_nothing, NULL);
 }
