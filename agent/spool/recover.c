@@ -97,7 +97,8 @@ static int remove_unfounded(struct spool *spool, struct segment *prev, struct er
 {
     struct segment *seg = prev->next;
     char *path = segment_path(spool->dir, seg);
-    int rc = fs_unlink(path, err);
+    /* gone for good before the one in front of it is closed, which would make its checkpoint count */
+    int rc = fs_unlink(path, err) || fs_sync_dir(spool->dir, err) ? -1 : 0;
     if (rc == 0) {
         log_warn("spool",
                  "%s: %llu bytes behind lost records left out; they are read from the logs again",
