@@ -97,8 +97,7 @@ static int remove_unfounded(struct spool *spool, struct segment *prev, struct er
 {
     struct segment *seg = prev->next;
     char *path = segment_path(spool->dir, seg);
-    /* gone for good before the one in front of it is closed, which would make its checkpoint count */
-    int rc = fs_unlink(path, err) || fs_sync_dir(spool->dir, err) ? -1 : 0;
+    int rc = fs_unlink(path, err);
     if (rc == 0) {
         log_warn("spool",
                  "%s: %llu bytes behind lost records left out; they are read from the logs again",
@@ -200,6 +199,10 @@ static int find_end(struct spool *spool, struct segment *seg, uint64_t *end, str
 
 static int close_open_segments(struct spool *spool, struct err *err)
 {
+    /* what was removed, by this start or by one that was killed, is gone for good before the segment in front of it is
+     * closed, which would make its checkpoint count */
+    if (fs_sync_dir(spool->dir, err))
+        return -1;
     for (struct segment *seg = spool->first; seg; seg = seg->next) {
         uint64_t end;
         if (!seg->is_open)
