@@ -10,7 +10,7 @@
 
 #include "sim_steps.h"
 
-enum { MAX_DEPTH = 4, N_ANY = 12 };
+enum { MAX_DEPTH = 4, N_ANY = 12, LONG_WORK = 40, RARELY = 3000 };
 
 struct counts {
     uint64_t scripts, points, tried, distinct, deeper;
@@ -20,6 +20,8 @@ struct counts {
 static struct sim_disk disks[MAX_DEPTH + 1];
 static struct world worlds[MAX_DEPTH + 1];
 static int depth;
+static int
+    run_depth; /* there each call is looked at: the run's; now and then, that of a run that goes on behind a crash */
 static struct counts *counts; /* in memory that the parent sees */
 static uint64_t script_seed;
 static const char *script_name = "";
@@ -102,7 +104,7 @@ static void work_in(struct world *w, bool is_kill)
     const struct marks floor = w->truth.written;
     world_recover(w, &floor, w->truth.saved);
     world_rewind(w);
-    for (uint64_t n = random_below(4); n > 0; n--)
+    for (uint64_t n = run_depth == depth ? LONG_WORK : random_below(4); n > 0; n--)
         step_any(w, N_INOS - 4);
     world_finish(w);
 }
@@ -130,6 +132,8 @@ static void try_cut(const struct cut *cut)
     sim = &disks[++depth];
     counts->tried++;
     counts->deeper += depth > 1;
+    if (depth == 1 && random_below(RARELY) == 0)
+        run_depth = 1;
     if (is_new_state(cut->is_kill ? &from->truth.written : &from->truth.durable, &from->truth)) {
         counts->distinct++;
         if (cut->is_kill && crashed->room && random_below(2))
@@ -137,7 +141,8 @@ static void try_cut(const struct cut *cut)
         work_in(enter_world(from), cut->is_kill);
     }
     sim = crashed;
-    depth--;
+    if (run_depth == depth--)
+        run_depth = 0;
 }
 
 /* ---- all states of one moment ---- */
@@ -198,7 +203,7 @@ static void crash_deeper(void)
 static void look(enum sim_call call, enum sim_when when)
 {
     uint64_t random_before = random_state;
-    if (depth > 0) {
+    if (depth != run_depth) {
         crash_deeper();
         return;
     }

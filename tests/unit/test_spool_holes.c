@@ -118,12 +118,27 @@ static void a_lost_record_that_was_begun_to_be_delivered_is_no_gap(void **state)
     }
 }
 
+/* Its bytes must not come back under the name of the next segment of this number. */
+static void a_file_that_was_being_made_is_removed_by_a_start(void **state)
+{
+    char *folder = path_in(*state, "0000000000000007.open.new");
+    file_write(*state, "0000000000000002.open.new", "half", 4);
+    file_write(*state, "0000000000000009.open.new", "", 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    spool_close(spool_start(*state, 0, 1 << 20));
+    assert_false(file_exists(*state, "0000000000000002.open.new"));
+    assert_false(file_exists(*state, "0000000000000009.open.new"));
+    assert_true(file_exists(*state, "0000000000000007.open.new"));
+    free(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_hole_in_what_was_not_synced_is_its_end),
         IN_FOLDER(a_hole_in_what_was_durable_is_damage),
         IN_FOLDER(a_lost_record_that_was_begun_to_be_delivered_is_no_gap),
+        IN_FOLDER(a_file_that_was_being_made_is_removed_by_a_start),
     };
     return cmocka_run_group_tests(tests, log_nothing, NULL);
 }
