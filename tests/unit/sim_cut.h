@@ -188,7 +188,7 @@ static inline void cut_names(const struct cut *cut, const struct sim_disk *from,
 static inline bool is_homeless(const struct sim_names *names, const struct sim_name *name)
 {
     char folder[SIM_PATH];
-    snprintf(folder, sizeof(folder), "%s", name->path);
+    put_path(folder, name->path);
     char *slash = strrchr(folder, '/');
     if (!slash)
         return false;

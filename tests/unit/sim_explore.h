@@ -60,28 +60,43 @@ static void broken(const char *fmt, ...)
 
 /* ---- which states were there before ---- */
 
-static uint64_t *seen; /* open addressing; 0 = free */
-static uint64_t seen_size;
+static struct {
+    uint64_t *hash; /* open addressing; 0 = free */
+    uint64_t n, size;
+} seen;
 
-static void seen_begin(uint64_t most)
+/* False if it was there before. */
+static bool seen_look(uint64_t hash)
 {
-    for (seen_size = 1024; seen_size < most * 2;)
-        seen_size *= 2;
-    seen = calloc(seen_size, sizeof(*seen));
+    for (uint64_t i = hash % seen.size;; i = (i + 1) % seen.size) {
+        if (seen.hash[i] == hash)
+            return false;
+        if (seen.hash[i] == 0) {
+            seen.hash[i] = hash;
+            return true;
+        }
+    }
+}
+
+static void seen_grow(void)
+{
+    uint64_t *old = seen.hash, n = seen.size;
+    seen.size = n ? n * 2 : 65536;
+    seen.hash = mem_zero(seen.size, sizeof(*seen.hash));
+    for (uint64_t i = 0; i < n; i++)
+        if (old[i])
+            (void)seen_look(old[i]);
+    free(old);
 }
 
 /* False if it was there before. */
 static bool seen_put(uint64_t hash)
 {
-    hash |= hash == 0;
-    for (uint64_t i = hash % seen_size;; i = (i + 1) % seen_size) {
-        if (seen[i] == hash)
-            return false;
-        if (seen[i] == 0) {
-            seen[i] = hash;
-            return true;
-        }
-    }
+    if (seen.n * 2 >= seen.size)
+        seen_grow();
+    bool is_new = seen_look(hash | (hash == 0));
+    seen.n += is_new;
+    return is_new;
 }
 
 /* ---- one state ---- */

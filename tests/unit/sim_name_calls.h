@@ -142,7 +142,7 @@ DIR *sim_opendir(const char *path)
     }
     MUST(n_sim_dirs < COUNT(sim_dirs), "too many listings");
     struct sim_dir *dir = &sim_dirs[n_sim_dirs++];
-    snprintf(dir->path, sizeof(dir->path), "%s", own);
+    put_path(dir->path, own);
     dir->next = 0;
     return (DIR *)(void *)dir;
 }

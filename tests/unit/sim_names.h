@@ -11,6 +11,13 @@
 
 /* ---- names ---- */
 
+static inline void put_path(char to[static SIM_PATH], const char *path)
+{
+    size_t len = strlen(path);
+    MUST(len < SIM_PATH, "%s is too long a path", path);
+    memmove(to, path, len + 1);
+}
+
 static inline int names_find(const struct sim_names *names, const char *path)
 {
     for (int i = 0; i < names->n; i++)
@@ -31,7 +38,7 @@ static inline void names_put(struct sim_names *names, const char *path, int inod
     names_drop(names, path);
     MUST(names->n < SIM_NAMES, "the simulated disk has no room for names");
     struct sim_name *name = &names->at[names->n++];
-    snprintf(name->path, sizeof(name->path), "%s", path);
+    put_path(name->path, path);
     name->inode = inode;
 }
 
@@ -54,8 +61,8 @@ static inline void sim_change_names(const char *from, const char *to, int inode)
     MUST(sim->n_changes < SIM_CHANGES, "too many names changed without a sync");
     struct sim_change *change = &sim->change[sim->n_changes++];
     sim->time++;
-    snprintf(change->from, sizeof(change->from), "%s", from);
-    snprintf(change->to, sizeof(change->to), "%s", to);
+    put_path(change->from, from);
+    put_path(change->to, to);
     change->inode = inode;
     names_apply(&sim->now, change);
 }

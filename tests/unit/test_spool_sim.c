@@ -189,7 +189,6 @@ static void kill_everywhere(uint64_t seed)
 {
     are_kills_only = true;
     sim_hook = look;
-    seen_begin(1000000);
     run_scripts_until(&counts->points, number_from("KILLS", KILLS) / N_PROCESSES, seed);
 }
 
@@ -217,7 +216,6 @@ static void cut_everywhere(uint64_t seed)
 {
     uint64_t goal = number_from("STATES", STATES) / N_PROCESSES;
     sim_hook = look;
-    seen_begin(goal);
     run_scripts_until(&counts->distinct, goal, seed);
 }
 
@@ -240,7 +238,6 @@ static void cut_a_liar(uint64_t seed)
     (void)!freopen("/dev/null", "w", stderr);
     is_disk_a_liar = true;
     sim_hook = look;
-    seen_begin(100000);
     run_scripts_until(&counts->distinct, 100000, seed);
 }
 
