@@ -17,8 +17,10 @@
 
 enum { N_PROCESSES = 2, N_STEPS = 50, FILES_OF_SCRIPT = 12, N_CLOCK_SCRIPTS = 300 };
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { STATES = 30000, KILLS = 1000 };
+#if defined(__SANITIZE_THREAD__)
+enum { STATES = 10000, KILLS = 1000 };
+#elif defined(__SANITIZE_ADDRESS__)
+enum { STATES = 200000, KILLS = 2000 };
 #else
 enum { STATES = 1000000, KILLS = 10000 };
 #endif
