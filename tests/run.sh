@@ -7,7 +7,8 @@
 # mock:  tests/e2e/mock_*.sh: the whole program, with an in-process broker or none
 # kafka: tests/e2e/kafka_*.sh: the whole program, real nginx, three real brokers over mutual TLS (started once, shared)
 # soak:  tests/e2e/soak_*.sh: long
-# A program or script reports "ok ..." and "not ok ..." lines; one that ends badly without a "not ok" counts as failed.
+# A program or script reports "ok ..." and "not ok ..." lines; one that ends badly without a "not ok" counts as failed. Lines that
+# begin with "numbers: " are shown: how much was tried.
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
@@ -41,6 +42,7 @@ run_one() { # NAME COMMAND...
     fi
     ((passed += ok - skip, failed += bad, skipped += skip))
     printf '  %-46s %4d ok %3d failed  %4d s\n' "$name" $((ok - skip)) "$bad" $((SECONDS - start))
+    sed -n 's/^numbers: /    /p' "$log"
     if ((bad > 0)); then
         failures+=("$name: $(grep -m1 '^not ok' "$log")")
         show_failure "$name" "$log"

@@ -201,7 +201,8 @@ static void kills_before_amid_and_after_each_step_take_and_repeat_nothing(void *
     assert_int_equal(in_processes(N_PROCESSES, kill_everywhere), N_PROCESSES);
     struct counts sum = sum_of_counts();
     print_message(
-        "%llu kill points in %llu scripts: before, amid and after %llu creations, %llu writes, "
+        "numbers: %llu kill points in %llu scripts: before, amid and after %llu creations, %llu "
+        "writes, "
         "%llu syncs, "
         "%llu syncs of the folder, %llu renames, %llu deletions, %llu truncations, %llu "
         "allocations; "
@@ -227,11 +228,12 @@ static void power_cuts_take_nothing_that_was_acknowledged(void **state)
     random_begin("power cut");
     assert_int_equal(in_processes(N_PROCESSES, cut_everywhere), N_PROCESSES);
     struct counts sum = sum_of_counts();
-    print_message("%llu crash states, %llu different, from %llu steps of %llu scripts; %llu of "
-                  "them in recoveries\n",
-                  (unsigned long long)sum.tried, (unsigned long long)sum.distinct,
-                  (unsigned long long)sum.points, (unsigned long long)sum.scripts,
-                  (unsigned long long)sum.deeper);
+    print_message(
+        "numbers: %llu crash states, %llu different, from %llu steps of %llu scripts; %llu of "
+        "them in recoveries\n",
+        (unsigned long long)sum.tried, (unsigned long long)sum.distinct,
+        (unsigned long long)sum.points, (unsigned long long)sum.scripts,
+        (unsigned long long)sum.deeper);
 }
 
 /* The oracles have teeth. */
