@@ -42,6 +42,7 @@ struct globals {
     int64_t shutdown_ns;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
+    int spool_sync; /* enum sync_mode */
     int64_t spool_sync_ns;
 };
 struct input_settings {

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 static const char *const levels[] = {"debug", "info", "warning", "error", "critical", NULL};
+static const char *const sync_modes[] = {"interval", "always", "never", NULL};
 static const char *const input_types[] = {"filestream", "log", NULL};
 
 #define AT(field) .at = offsetof(struct globals, field)
@@ -95,6 +96,14 @@ static const struct option global_options[] = {
      AT(spool_segment_bytes),
      .doc = "Size of one file of the spool; at most a quarter of max_size is used. Beats' default "
             "is a tenth of max_size."},
+    {.name = "queue.disk.sync",
+     .type = OPT_WORD,
+     .words = sync_modes,
+     .def = "interval",
+     .own = true,
+     AT(spool_sync),
+     .doc = "When the spool is synced to disk: each sync_interval; always, at once, and nothing is "
+            "sent before it is durable; or never. It matters for power cuts only."},
     {.name = "queue.disk.sync_interval",
      .type = OPT_DURATION,
      .def = "50ms",

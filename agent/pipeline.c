@@ -152,6 +152,9 @@ static void look_for_room(struct pipeline *pipe)
 
 static void synced(void *arg)
 {
+    struct pipeline *pipe = arg;
+    if (pipe->conf->settings->globals.spool_sync == SYNC_ALWAYS)
+        sender_wake(pipe->sender); /* it was not given what was not durable */
     marks_moved(arg);
     look_for_room(arg);
 }
@@ -269,12 +272,13 @@ static int open_spool(struct pipeline *pipe, struct err *err)
     const struct globals *g = &pipe->conf->settings->globals;
     const struct spool_config config = {.path = g->spool_path,
                                         .max_bytes = g->spool_max_bytes,
-                                        .segment_bytes = g->spool_segment_bytes};
+                                        .segment_bytes = g->spool_segment_bytes,
+                                        .sync_mode = (enum sync_mode)g->spool_sync};
     if (spool_open(&pipe->spool, &config, err))
         return -1;
     pipe->saver = (struct saver) {.loop = pipe->loop,
                                   .spool = pipe->spool,
-                                  .interval_ns = g->spool_sync_ns,
+                                  .interval_ns = g->spool_sync == SYNC_ALWAYS ? 0 : g->spool_sync_ns,
                                   .synced = synced,
                                   .arg = pipe};
     return saver_init(&pipe->saver, err);

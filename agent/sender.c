@@ -97,14 +97,14 @@ static int need_item(struct sender *sender)
 
 /* ---- pumping ---- */
 
-/* Everything has its verdict and nothing more is there: step over the records that are no items (new sources). */
+/* Nothing more is to be had now. Step over the records that are no items (new sources) if everything has its verdict. */
 static void finish(struct sender *sender)
 {
-    sender->is_idle = true;
-    if (sender->weave.lets_go && weave_let_go_one(sender))
+    struct spool_pos end = spool_readable_end(sender->conf.spool);
+    sender->is_idle = !spool_pos_less(end, spool_end(sender->conf.spool));
+    if (sender->is_idle && sender->weave.lets_go && weave_let_go_one(sender))
         loop_defer(sender->conf.loop, &sender->pump);
     if (sender->win.first == sender->win.next) {
-        struct spool_pos end = spool_end(sender->conf.spool);
         if (end.seq > sender->stop_seq)
             end.seq = sender->stop_seq;
         spool_delivered(sender->conf.spool, end);

@@ -114,6 +114,11 @@ static int copy_unsynced(struct spool *spool, int fd, struct segment *fresh, str
 
 /* ---- the file ---- */
 
+static bool is_synced_here(const struct spool *spool, enum purpose purpose)
+{
+    return purpose != TO_ROLL && spool->sync_mode != SYNC_NEVER;
+}
+
 static int fill_file(struct spool *spool, int fd, struct segment *seg, enum purpose purpose,
                      struct err *err)
 {
@@ -121,7 +126,7 @@ static int fill_file(struct spool *spool, int fd, struct segment *seg, enum purp
         return -1;
     if (purpose == TO_REPLACE && copy_unsynced(spool, fd, seg, err))
         return -1;
-    return purpose == TO_ROLL ? 0 : fs_sync(fd, err);
+    return is_synced_here(spool, purpose) ? fs_sync(fd, err) : 0;
 }
 
 /* Make it whole under another name, then give it its own: a checkpoint is never there without the records it counts.
@@ -132,7 +137,7 @@ static int make_file(struct spool *spool, struct segment *seg, enum purpose purp
     char *path = segment_path(spool->dir, seg), *temp = mem_printf("%s.new", path);
     int fd = fs_open(temp, O_RDWR | O_CREAT | O_TRUNC, 0600, err);
     if (fd >= 0 && (fill_file(spool, fd, seg, purpose, err) || fs_rename(temp, path, err) ||
-                    (purpose != TO_ROLL && fs_sync_dir(spool->dir, err)))) {
+                    (is_synced_here(spool, purpose) && fs_sync_dir(spool->dir, err)))) {
         err_wrap(err, "begin segment %s", path);
         (void)fs_close(fd); /* of no use */
         unlink(temp);       /* what cannot be removed is sorted out at the next start */

@@ -166,12 +166,19 @@ static int next_segment(struct spool *spool, struct err *err)
     return enter_segment(spool, next, err) ? -1 : 1;
 }
 
+/* What comes next is there, but not durable (SYNC_ALWAYS). */
+static bool must_wait(const struct spool *spool)
+{
+    uint64_t end = spool_readable_end(spool).seq;
+    return spool->reader.next_seq >= end && end < spool->next_seq;
+}
+
 int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
 {
     struct reader *reader = &spool->reader;
     if (!reader->seg && reader_open(spool, spool->cursor.pos, err))
         return -1;
-    for (;;) {
+    while (!must_wait(spool)) {
         struct record rec;
         const uint8_t *payload = NULL;
         int rc = reader->scan.fd < 0 ? 0 : scan_next(&reader->scan, &rec, &payload, err);
@@ -188,6 +195,7 @@ int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
             return 1;
         }
     }
+    return 0;
 }
 
 uint64_t spool_reading(const struct spool *spool)

@@ -103,6 +103,8 @@ static enum sync_way choose_way(const struct spool *spool, enum sync_way wanted)
 {
     if (wanted != SYNC_AUTO)
         return wanted;
+    if (spool->sync_mode == SYNC_NEVER)
+        return SYNC_INLINE;
     return fs_is_in_memory(spool->lock_fd) ? SYNC_INLINE : SYNC_THREAD;
 }
 
@@ -112,6 +114,7 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
     spool->dir = mem_dup(config->path);
     spool->max_bytes = config->max_bytes;
     spool->segment_bytes = config->segment_bytes;
+    spool->sync_mode = config->sync_mode;
     spool->fd = spool->closing_fd = spool->lock_fd = -1;
     spool->wait_until_ns = INT64_MAX;
     spool->cursor = (struct cursor)CURSOR_INIT;
@@ -210,6 +213,12 @@ struct spool_pos spool_end(const struct spool *spool)
     return (struct spool_pos) {.seq = spool->next_seq};
 }
 
+struct spool_pos spool_readable_end(const struct spool *spool)
+{
+    uint64_t seq = spool->sync_mode == SYNC_ALWAYS ? spool->synced_seq : spool->next_seq;
+    return (struct spool_pos) {.seq = seq};
+}
+
 bool spool_is_drained(const struct spool *spool)
 {
     return !spool_pos_less(spool->cursor.pos, spool_end(spool));
@@ -222,5 +231,5 @@ bool spool_cursor_is_dirty(const struct spool *spool)
 
 int spool_save_cursor(struct spool *spool, bool sync, struct err *err)
 {
-    return cursor_save(&spool->cursor, spool->uuid, sync, err);
+    return cursor_save(&spool->cursor, spool->uuid, sync && spool->sync_mode != SYNC_NEVER, err);
 }

@@ -21,8 +21,18 @@ enum sync_way {
     SYNC_BY_HAND, /* for tests: step by step (syncer.h), or where somebody waits */
 };
 
+/* What is made durable, and when it may leave. A kill costs nothing with any of them. */
+enum sync_mode {
+    SYNC_INTERVAL, /* when the owner asks for it; records are given out at once */
+    SYNC_ALWAYS,   /* the same, but only what is durable is given out: after a power cut nothing that was
+                    * delivered is unknown here */
+    SYNC_NEVER,    /* not at all: durable means written. A power cut may take or damage what the kernel had not
+                    * written yet */
+};
+
 struct spool_config {
     const char *path;   /* folder; made with mode 0700 if missing; borrowed */
+    enum sync_mode sync_mode;
     uint64_t max_bytes; /* all segments together; 0 = no limit */
     uint64_t
         segment_bytes; /* the next segment begins when one has reached this; it may be more while a sync is slow */
@@ -151,6 +161,8 @@ bool spool_cursor_is_dirty(const struct spool *spool);
 
 /* The position behind the last record. */
 struct spool_pos spool_end(const struct spool *spool);
+/* The position behind the last record that spool_next would give out now. */
+struct spool_pos spool_readable_end(const struct spool *spool);
 static inline bool spool_pos_less(struct spool_pos a, struct spool_pos b)
 {
     return a.seq != b.seq ? a.seq < b.seq : a.done < b.done;

@@ -24,6 +24,7 @@ struct reader {
 struct spool {
     char *dir;
     uint64_t max_bytes, segment_bytes;
+    enum sync_mode sync_mode;
     int lock_fd;
     uint8_t uuid[UUID_BYTES];
     struct segment *first, *last; /* last is the one appended to */

@@ -51,6 +51,7 @@ static void ask_for_records(struct spool *spool, struct sync_job *job)
 static void start_job(struct spool *spool, bool has_records)
 {
     struct sync_job job = SYNC_JOB_INIT;
+    job.only_renames = spool->sync_mode == SYNC_NEVER;
     spool->job.has_records = has_records;
     if (has_records)
         ask_for_records(spool, &job);
