@@ -28,6 +28,9 @@ extern const struct parser
 
 /* ---- settings.c ---- */
 
+/* The spool is full: read no more, or drop one end of it. */
+enum at_full { FULL_BLOCKS, FULL_DROPS_OLDEST, FULL_DROPS_NEWEST };
+
 struct globals {
     char *name;
     struct str_list tags;
@@ -42,7 +45,8 @@ struct globals {
     int64_t shutdown_ns;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
-    int spool_sync; /* enum sync_mode */
+    int spool_at_limit; /* enum at_full */
+    int spool_sync;     /* enum sync_mode */
     int64_t spool_sync_ns;
 };
 struct input_settings {
@@ -166,6 +170,8 @@ int sender_new(struct sender **sender, const struct sender_config *config,
 void sender_free(struct sender *sender);
 /* Offer nothing from this record on: posta is going. */
 void sender_stop_at(struct sender *sender, uint64_t seq);
+/* shed.c: give up what is in the oldest segment of the spool, counted and said. False if nothing can go. */
+bool sender_drop_oldest(struct sender *sender);
 /* There is something new in the spool. */
 void sender_wake(struct sender *sender);
 /* Everything in the spool has its verdict. */

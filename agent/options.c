@@ -8,6 +8,7 @@
 
 static const char *const levels[] = {"debug", "info", "warning", "error", "critical", NULL};
 static const char *const sync_modes[] = {"interval", "always", "never", NULL};
+static const char *const at_limit[] = {"block", "drop_oldest", "drop_newest", NULL};
 static const char *const input_types[] = {"filestream", "log", NULL};
 
 #define AT(field) .at = offsetof(struct globals, field)
@@ -87,7 +88,16 @@ static const struct option global_options[] = {
      .def = "10GB",
      .min = "1MB",
      AT(spool_max_bytes),
-     .doc = "Largest size of the spool; when it is reached, reading stops until there is room."},
+     .doc = "Largest size of the spool; at_limit says what happens when it is reached."},
+    {.name = "queue.disk.at_limit",
+     .type = OPT_WORD,
+     .words = at_limit,
+     .def = "block",
+     .own = true,
+     AT(spool_at_limit),
+     .doc = "When the spool, or its disk, is full: block, and the files keep what is not read; "
+            "drop_oldest: the oldest segment is given up; drop_newest: what is read is given up. "
+            "What is dropped is counted and said."},
     {.name = "queue.disk.segment_size",
      .type = OPT_BYTES,
      .def = "16MB",

@@ -56,6 +56,28 @@ static int refused(struct pipeline *pipe, struct err *err)
     return -1;
 }
 
+static enum at_full at_full(const struct pipeline *pipe)
+{
+    return (enum at_full)pipe->conf->settings->globals.spool_at_limit;
+}
+
+/* There may be room now: try again. */
+static bool made_room(struct pipeline *pipe, const struct err *err)
+{
+    return err->kind == ERR_FULL && at_full(pipe) == FULL_DROPS_OLDEST && pipe->sender &&
+           sender_drop_oldest(pipe->sender);
+}
+
+static void drop_newest(struct pipeline *pipe, struct source *src, const struct chunk *chunk)
+{
+    spool_drop_newest(pipe->spool, src, chunk);
+    const struct spool_stats *stats = spool_stats(pipe->spool);
+    log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
+                "the spool is full: what is read is dropped (queue.disk.at_limit: drop_newest), "
+                "%llu lines (%llu bytes) in all",
+                (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
+}
+
 static void appended(struct pipeline *pipe, size_t bytes)
 {
     saver_appended(&pipe->saver, bytes);
@@ -65,8 +87,9 @@ static void appended(struct pipeline *pipe, size_t bytes)
 static int sink_add(void *arg, const struct source *proto, struct source **src, struct err *err)
 {
     struct pipeline *pipe = arg;
-    if (spool_add_source(pipe->spool, proto, src, err))
-        return refused(pipe, err);
+    while (spool_add_source(pipe->spool, proto, src, err))
+        if (!made_room(pipe, err))
+            return refused(pipe, err);
     appended(pipe, 0);
     return 0;
 }
@@ -74,8 +97,14 @@ static int sink_add(void *arg, const struct source *proto, struct source **src, 
 static int sink_append(void *arg, struct source *src, const struct chunk *chunk, struct err *err)
 {
     struct pipeline *pipe = arg;
-    if (spool_append(pipe->spool, src, chunk, err))
-        return refused(pipe, err);
+    while (spool_append(pipe->spool, src, chunk, err)) {
+        if (made_room(pipe, err))
+            continue;
+        if (err->kind != ERR_FULL || at_full(pipe) != FULL_DROPS_NEWEST || chunk->len == 0)
+            return refused(pipe, err);
+        drop_newest(pipe, src, chunk);
+        break;
+    }
     appended(pipe, chunk->len);
     return 0;
 }
@@ -84,8 +113,9 @@ static int sink_end(void *arg, struct source *src, enum end_proof proof, uint64_
                     struct err *err)
 {
     struct pipeline *pipe = arg;
-    if (spool_end_source(pipe->spool, src, proof, lost_bytes, err))
-        return refused(pipe, err);
+    while (spool_end_source(pipe->spool, src, proof, lost_bytes, err))
+        if (!made_room(pipe, err))
+            return refused(pipe, err);
     appended(pipe, 0);
     return 0;
 }
@@ -276,11 +306,12 @@ static int open_spool(struct pipeline *pipe, struct err *err)
                                         .sync_mode = (enum sync_mode)g->spool_sync};
     if (spool_open(&pipe->spool, &config, err))
         return -1;
-    pipe->saver = (struct saver) {.loop = pipe->loop,
-                                  .spool = pipe->spool,
-                                  .interval_ns = g->spool_sync == SYNC_ALWAYS ? 0 : g->spool_sync_ns,
-                                  .synced = synced,
-                                  .arg = pipe};
+    pipe->saver =
+        (struct saver) {.loop = pipe->loop,
+                        .spool = pipe->spool,
+                        .interval_ns = g->spool_sync == SYNC_ALWAYS ? 0 : g->spool_sync_ns,
+                        .synced = synced,
+                        .arg = pipe};
     return saver_init(&pipe->saver, err);
 }
 

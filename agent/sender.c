@@ -187,20 +187,24 @@ static void has_room(void *arg)
     sender_wake(arg);
 }
 
-static void read_again(void *arg)
+void sender_read_again(struct sender *sender)
 {
-    struct sender *sender = arg;
     spool_rewind(sender->conf.spool);
     window_rewind(&sender->win);
     weave_rewind(sender);
     sender_wake(sender);
 }
 
+static void read_again(void *arg)
+{
+    sender_read_again(arg);
+}
+
 static void send_again(void *arg)
 {
     struct sender *sender = arg;
     window_forget_out(&sender->win);
-    read_again(sender);
+    sender_read_again(sender);
 }
 
 /* ---- life ---- */

@@ -66,6 +66,8 @@ void window_complete(struct window *win, uint64_t n);
 void window_done(struct window *win, uint64_t n);
 /* Move first over what is done. True if the cursor may go to *pos. */
 bool window_advance(struct window *win, struct spool_pos *pos);
+/* The places up to this position are given up, whatever the output owes for them. */
+void window_give_up(struct window *win, struct spool_pos to);
 /* Everything is to be read again. */
 void window_rewind(struct window *win);
 /* The output has forgotten everything. */
@@ -148,6 +150,8 @@ struct sender {
 };
 
 void sender_move_cursor(struct sender *sender);
+/* Read the spool again from the cursor; what is out or done keeps its place. */
+void sender_read_again(struct sender *sender);
 
 static inline const struct input_settings *input_of(const struct sender *sender, unsigned route)
 {

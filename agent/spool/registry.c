@@ -167,9 +167,8 @@ void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chun
         src->anchor_len = chunk_flags & CHUNK_OTHER_END ? 0 : 1;
     }
     src->offset = to;
-    bool is_open_line = !(chunk_flags & CHUNK_LOST) &&
-                        ((chunk_flags & CHUNK_CUT) ||
-                         ((chunk_flags & CHUNK_SKIPPED) && !(chunk_flags & CHUNK_RESUMED)));
+    bool is_skipping = (chunk_flags & CHUNK_SKIPPED) && !(chunk_flags & CHUNK_RESUMED);
+    bool is_open_line = (chunk_flags & CHUNK_CUT) || (is_skipping && !(chunk_flags & CHUNK_LOST));
     src->flags = (uint8_t)((src->flags & ~(SOURCE_SKIPPING | SOURCE_ENDED)) |
                            (is_open_line ? SOURCE_SKIPPING : 0));
 }
@@ -182,27 +181,29 @@ static uint16_t text_len(const char *text)
     return (uint16_t)(len > TEXT_MAX ? TEXT_MAX : len);
 }
 
+/* What was dropped and not noted counts as not read: of what is before that, no bytes are remembered. */
 void source_pack(const struct source *src, struct buf *out)
 {
     uint8_t head[PACKED_FIXED_BYTES] = {0};
+    const uint8_t anchor_len = src->unnoted ? 0 : src->anchor_len;
     put_u32(head, src->no);
     put_u32(head + 4, src->epoch);
-    put_u64(head + 8, src->offset);
+    put_u64(head + 8, src->offset - src->unnoted);
     put_u64(head + 16, src->id.dev);
     put_u64(head + 24, src->id.ino);
     put_u64(head + 32, (uint64_t)src->id.btime_ns);
     put_u64(head + 40, (uint64_t)src->first_seen_ns);
     put_u32(head + 48, (uint32_t)src->id.handle_type);
     head[52] = src->id.handle_len;
-    head[53] = src->anchor_len;
+    head[53] = anchor_len;
     head[54] = src->flags;
-    head[55] = src->tail_units;
+    head[55] = src->unnoted ? 0 : src->tail_units;
     put_u32(head + 60, src->tail_crc);
     put_u16(head + 56, text_len(src->path));
     put_u16(head + 58, text_len(src->input));
     buf_append(out, head, sizeof head);
     buf_append(out, src->id.handle, src->id.handle_len);
-    buf_append(out, src->anchor, src->anchor_len);
+    buf_append(out, src->anchor, anchor_len);
     buf_append(out, src->path, text_len(src->path));
     buf_append(out, src->input, text_len(src->input));
 }

@@ -29,6 +29,8 @@ const struct stat_row spool_stat_rows[] = {
     ROW(damaged_regions, "places", "places left out because they were damaged"),
     ROW(damaged_bytes, "bytes", "bytes in damaged places"),
     ROW(missing_records, "records", "records that damage took"),
+    ROW(dropped_bytes, "bytes", "log bytes given up because the spool was full"),
+    ROW(dropped_lines, "lines", "lines given up because the spool was full"),
     {0},
 };
 
@@ -134,6 +136,8 @@ void spool_close(struct spool *spool)
     if (!spool)
         return;
     struct err err;
+    if (store_note_all_dropped(spool, &err))
+        log_warn("spool", "on close: %s: what was dropped last is read again", err.text);
     if (spool_sync(spool, &err))
         log_error("spool", "on close: %s", err.text);
     bool does_answer = !syncer_is_busy(spool->syncer);
@@ -168,6 +172,7 @@ struct source *spool_source_by_birth(struct spool *spool, uint64_t ino, int64_t 
 
 void spool_forget(struct spool *spool, struct source *src)
 {
+    store_forget_dropped(spool, src);
     registry_take(&spool->sources, src);
     if (spool_is_dirty(spool))
         registry_put(&spool->leaving, src);
@@ -177,9 +182,11 @@ void spool_forget(struct spool *spool, struct source *src)
 
 /* ---- marks ---- */
 
-uint64_t spool_mark(const struct spool *spool)
+/* The notes are the next records then. */
+uint64_t spool_mark(struct spool *spool)
 {
-    return spool->next_seq;
+    spool->wants_notes = spool->n_unnoted > 0;
+    return spool->next_seq + spool->n_unnoted;
 }
 
 bool spool_is_durable(const struct spool *spool, uint64_t mark)

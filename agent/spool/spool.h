@@ -24,14 +24,14 @@ enum sync_way {
 /* What is made durable, and when it may leave. A kill costs nothing with any of them. */
 enum sync_mode {
     SYNC_INTERVAL, /* when the owner asks for it; records are given out at once */
-    SYNC_ALWAYS,   /* the same, but only what is durable is given out: after a power cut nothing that was
+    SYNC_ALWAYS, /* the same, but only what is durable is given out: after a power cut nothing that was
                     * delivered is unknown here */
-    SYNC_NEVER,    /* not at all: durable means written. A power cut may take or damage what the kernel had not
+    SYNC_NEVER, /* not at all: durable means written. A power cut may take or damage what the kernel had not
                     * written yet */
 };
 
 struct spool_config {
-    const char *path;   /* folder; made with mode 0700 if missing; borrowed */
+    const char *path; /* folder; made with mode 0700 if missing; borrowed */
     enum sync_mode sync_mode;
     uint64_t max_bytes; /* all segments together; 0 = no limit */
     uint64_t
@@ -51,6 +51,8 @@ struct spool_stats {
     uint64_t damaged_regions; /* places skipped because a checksum differed */
     uint64_t damaged_bytes;   /* bytes in them */
     uint64_t missing_records; /* record numbers never seen by the reader because of damage */
+    uint64_t dropped_bytes;   /* log bytes given up because the spool was full */
+    uint64_t dropped_lines;   /* lines in them */
 };
 extern const struct stat_row spool_stat_rows[];
 
@@ -94,6 +96,29 @@ int spool_append(struct spool *spool, struct source *src, const struct chunk *ch
 int spool_end_source(struct spool *spool, struct source *src, enum end_proof proof,
                      uint64_t lost_bytes, struct err *err) MUST_CHECK;
 
+/* ---- full ---- */
+
+/* How many lines these bytes are; the last one may lack its LF. */
+uint64_t lines_count(const char *bytes, size_t len);
+
+/* In place of spool_append: move src's position over the chunk and give it up, counted. The record that says so comes with
+ * the next one of this source, or when much was dropped, or when somebody waits for a mark; until then a kill brings the
+ * position back to before it. */
+void spool_drop_newest(struct spool *spool, struct source *src, const struct chunk *chunk);
+
+/* The first record behind the oldest segment; 0 if that cannot go: it is the newest one too, or not durable yet. */
+uint64_t spool_oldest_end(const struct spool *spool);
+
+/* What a record of data is: its number, and of its bytes those that the cursor is not behind. */
+typedef void spool_visit(void *arg, uint64_t seq, const char *bytes, size_t len, size_t skip);
+/* Visit the data from the cursor up to before end_seq, which are in the oldest segments. */
+int spool_walk(struct spool *spool, uint64_t end_seq, spool_visit *visit, void *arg,
+               struct err *err) MUST_CHECK;
+
+/* Everything before this record is given up: as if delivered, but counted as dropped. The reader is to be rewound behind
+ * this. */
+void spool_give_up(struct spool *spool, uint64_t end_seq, uint64_t n_lines, uint64_t n_bytes);
+
 /* ---- syncing ---- */
 
 /* Begin to make everything appended so far durable. 0 = it is already; 1 = under way, or something else is: spool_sync_done
@@ -115,7 +140,7 @@ bool spool_is_dirty(const struct spool *spool);
 
 /* ---- marks: everything appended before the call is before the mark ---- */
 
-uint64_t spool_mark(const struct spool *spool);
+uint64_t spool_mark(struct spool *spool);
 bool spool_is_durable(const struct spool *spool, uint64_t mark);
 bool spool_is_delivered(const struct spool *spool, uint64_t mark);
 

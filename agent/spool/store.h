@@ -48,12 +48,25 @@ struct spool {
     struct cursor cursor;
     struct reader reader;
     struct spool_stats stats;
-    struct buf scratch; /* payloads of SOURCE and CHECKPOINT records */
+    size_t n_unnoted;       /* sources with bytes that were dropped and not noted */
+    uint64_t unnoted_bytes; /* of them all */
+    bool wants_notes;       /* a mark was given out behind them */
+    struct buf scratch;     /* payloads of SOURCE and CHECKPOINT records */
 };
 
 /* append.c: at the end of seg; on failure nothing has moved. */
 int store_write_record(int fd, struct segment *seg, struct record *rec, const void *payload,
                        struct err *err) MUST_CHECK;
+
+/* drop.c: write down what was dropped of a source, of all of them; or of all if it is time for it. */
+int store_note_dropped(struct spool *spool, struct source *src, struct err *err) MUST_CHECK;
+int store_note_all_dropped(struct spool *spool, struct err *err) MUST_CHECK;
+bool store_is_note_due(const struct spool *spool);
+void store_forget_dropped(struct spool *spool, struct source *src);
+
+/* append.c: the same, with its number and checksum, into the last segment; FULL if there is no room. */
+int store_append(struct spool *spool, struct record *rec, const void *payload,
+                 struct err *err) MUST_CHECK;
 
 /* begin.c: new segments, each with a checkpoint. */
 /* Behind the last one, durable; none may be closing. On failure nothing changed. */

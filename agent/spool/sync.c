@@ -146,7 +146,7 @@ int spool_sync_start(struct spool *spool, struct err *err)
 {
     if (syncer_is_busy(spool->syncer))
         return 1;
-    if (store_mend(spool, err))
+    if (store_mend(spool, err) || (store_is_note_due(spool) && store_note_all_dropped(spool, err)))
         return -1;
     if (!spool_is_dirty(spool))
         return 0;
