@@ -45,6 +45,8 @@ struct globals {
     int64_t shutdown_ns;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
+    bool is_in_memory; /* queue.mem */
+    uint64_t memory_bytes;
     int spool_at_limit; /* enum at_full */
     int spool_sync;     /* enum sync_mode */
     int64_t spool_sync_ns;

@@ -132,10 +132,17 @@ static const struct option global_options[] = {
     {.name = "queue.disk.max_retry_interval",
      .type = OPT_IGNORED,
      .doc = "posta tries again each second"},
-    {.name = "queue.mem",
-     .type = OPT_IGNORED,
-     .doc =
-         "everything goes through the spool; put queue.disk.path on a tmpfs to keep it in memory"},
+    {.name = "queue.mem.max_size",
+     .type = OPT_BYTES,
+     .def = "4MB",
+     .min = "256KB",
+     .own = true,
+     AT(memory_bytes),
+     .doc = "With queue.mem (in place of queue.disk) lines are not copied to a spool: they wait in "
+            "their files, so many bytes of them in memory, and only positions are kept on disk."},
+    {.name = "queue.mem.events", .type = OPT_IGNORED, .doc = "set queue.mem.max_size, in bytes"},
+    {.name = "queue.mem.flush", .type = OPT_IGNORED, .doc = "the output makes its batches"},
+    {.name = "queue.mem.immediate_shutdown", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
     {.name = "max_procs", .type = OPT_IGNORED, .doc = "posta does its work in one thread"},
     {.name = "timestamp.precision", .type = OPT_IGNORED, .doc = "times are in milliseconds"},
     {0},
@@ -163,7 +170,6 @@ static const struct option foreign_options[] = {
      .doc = "name the files in filebeat.inputs"},
     {.name = "metricbeat", .type = OPT_REFUSED, .doc = "posta takes no samples yet"},
     {.name = "heartbeat", .type = OPT_REFUSED, .doc = "posta makes no checks yet"},
-    {.name = "queue.mem.events", .type = OPT_IGNORED, .doc = "everything goes through the spool"},
     {0},
 };
 

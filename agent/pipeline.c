@@ -174,7 +174,7 @@ static void marks_moved(struct pipeline *pipe)
 /* Delivered and closed, a segment goes: there may be room. */
 static void look_for_room(struct pipeline *pipe)
 {
-    if (pipe->is_blocked && !pipe->is_stopping)
+    if (pipe->is_blocked && !pipe->is_stopping && spool_has_room(pipe->spool))
         loop_set_timer(pipe->loop, &pipe->retry, 0);
     if (pipe->is_stopping || pipe->conf->once)
         loop_defer(pipe->loop, &pipe->check_end);
@@ -303,7 +303,8 @@ static int open_spool(struct pipeline *pipe, struct err *err)
     const struct spool_config config = {.path = g->spool_path,
                                         .max_bytes = g->spool_max_bytes,
                                         .segment_bytes = g->spool_segment_bytes,
-                                        .sync_mode = (enum sync_mode)g->spool_sync};
+                                        .sync_mode = (enum sync_mode)g->spool_sync,
+                                        .memory_bytes = g->is_in_memory ? g->memory_bytes : 0};
     if (spool_open(&pipe->spool, &config, err))
         return -1;
     pipe->saver =

@@ -117,6 +117,8 @@ static int append(struct spool *spool, struct source *src, struct record *rec, c
         return -1;
     if (src && src->unnoted && (make_room(spool, rec, err) || store_note_dropped(spool, src, err)))
         return -1; /* not the note alone, again and again */
+    if (src && spool->memory)
+        return memory_append(spool, src, rec, payload, err);
     return store_append(spool, rec, payload, err);
 }
 

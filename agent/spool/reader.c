@@ -173,7 +173,7 @@ static bool must_wait(const struct spool *spool)
     return spool->reader.next_seq >= end && end < spool->next_seq;
 }
 
-int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
+static int next_on_disk(struct spool *spool, struct spool_item *item, struct err *err)
 {
     struct reader *reader = &spool->reader;
     if (!reader->seg && reader_open(spool, spool->cursor.pos, err))
@@ -198,14 +198,34 @@ int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
     return 0;
 }
 
+int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
+{
+    struct memory *memory = spool->memory;
+    if (!memory)
+        return next_on_disk(spool, item, err);
+    int rc = memory_is_reading(memory) ? 0 : next_on_disk(spool, item, err);
+    if (rc != 0)
+        return rc;
+    if (!memory_is_reading(memory))
+        reader_close(&spool->reader); /* so that delivered segments can go */
+    memory_begin_reading(memory);
+    return memory_next(memory, item);
+}
+
 uint64_t spool_reading(const struct spool *spool)
 {
+    if (spool->memory && memory_is_reading(spool->memory))
+        return memory_reading(spool->memory);
     return spool->reader.seg ? spool->reader.next_seq : spool->cursor.pos.seq;
 }
 
 void spool_rewind(struct spool *spool)
 {
     struct err err;
+    if (spool->memory)
+        memory_rewind(spool);
+    if (spool->memory && memory_is_reading(spool->memory))
+        return;
     if (reader_open(spool, spool->cursor.pos, &err))
         log_error("spool", "%s", err.text);
 }

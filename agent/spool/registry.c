@@ -257,7 +257,7 @@ static uint32_t pack_list(const struct registry *reg, struct buf *out)
 {
     uint32_t n = 0;
     for (const struct source *src = reg->first; src; src = src->next, n++)
-        source_pack(src, out);
+        source_pack(src->kept ? src->kept : src, out);
     return n;
 }
 

@@ -30,6 +30,7 @@ const struct stat_row spool_stat_rows[] = {
     ROW(damaged_bytes, "bytes", "bytes in damaged places"),
     ROW(missing_records, "records", "records that damage took"),
     ROW(dropped_bytes, "bytes", "log bytes given up because the spool was full"),
+    ROW(memory_bytes, "bytes", "log bytes waiting in memory now (queue.mem)"),
     ROW(dropped_lines, "lines", "lines given up because the spool was full"),
     {0},
 };
@@ -94,6 +95,7 @@ static void free_spool(struct spool *spool)
             spool->syncer)) /* else it may still sync and rename: no other posta may begin here */
         close_files(spool);
     segment_free_list(spool->first);
+    memory_free(spool->memory);
     registry_clear(&spool->sources);
     registry_clear(&spool->leaving);
     buf_free(&spool->scratch);
@@ -125,6 +127,8 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
         free_spool(spool);
         return err_wrap(err, "open spool");
     }
+    if (config->memory_bytes > 0)
+        spool->memory = memory_new(config->memory_bytes);
     spool->syncer = syncer_new(choose_way(spool, config->sync_way));
     store_drop_delivered(spool);
     *out = spool;
@@ -136,6 +140,8 @@ void spool_close(struct spool *spool)
     if (!spool)
         return;
     struct err err;
+    if (spool->memory && memory_save(spool, true, &err))
+        log_error("spool", "on close: %s: some lines come twice", err.text);
     if (store_note_all_dropped(spool, &err))
         log_warn("spool", "on close: %s: what was dropped last is read again", err.text);
     if (spool_sync(spool, &err))
@@ -146,9 +152,17 @@ void spool_close(struct spool *spool)
     free_spool(spool);
 }
 
+static uint64_t waiting_records(const struct spool *spool)
+{
+    uint64_t at = spool->cursor.pos.seq;
+    if (!spool->memory || at >= MEMORY_SEQ)
+        return spool_end(spool).seq - at;
+    return spool->next_seq - at + (memory_end(spool->memory) - MEMORY_SEQ);
+}
+
 const struct spool_stats *spool_stats(struct spool *spool)
 {
-    spool->stats.waiting_records = spool->next_seq - spool->cursor.pos.seq;
+    spool->stats.waiting_records = spool_is_drained(spool) ? 0 : waiting_records(spool);
     return &spool->stats;
 }
 
@@ -173,6 +187,8 @@ struct source *spool_source_by_birth(struct spool *spool, uint64_t ino, int64_t 
 void spool_forget(struct spool *spool, struct source *src)
 {
     store_forget_dropped(spool, src);
+    if (spool->memory)
+        memory_forget(spool->memory, src);
     registry_take(&spool->sources, src);
     if (spool_is_dirty(spool))
         registry_put(&spool->leaving, src);
@@ -186,12 +202,17 @@ void spool_forget(struct spool *spool, struct source *src)
 uint64_t spool_mark(struct spool *spool)
 {
     spool->wants_notes = spool->n_unnoted > 0;
-    return spool->next_seq + spool->n_unnoted;
+    return spool_end(spool).seq + spool->n_unnoted;
 }
 
 bool spool_is_durable(const struct spool *spool, uint64_t mark)
 {
-    return mark <= spool->synced_seq;
+    return mark <= (spool->memory ? spool->cursor.pos.seq : spool->synced_seq);
+}
+
+bool spool_has_room(const struct spool *spool)
+{
+    return !spool->memory || memory_has_room(spool->memory);
 }
 
 bool spool_is_delivered(const struct spool *spool, uint64_t mark)
@@ -206,6 +227,8 @@ void spool_delivered(struct spool *spool, struct spool_pos pos)
     if (spool_pos_less(spool->cursor.pos, pos)) {
         spool->cursor.pos = pos;
         spool->cursor.is_dirty = true;
+        if (spool->memory)
+            memory_delivered(spool, pos);
     }
     store_drop_delivered(spool); /* also when nothing moved: the reader may have left a segment */
 }
@@ -217,13 +240,14 @@ struct spool_pos spool_cursor(const struct spool *spool)
 
 struct spool_pos spool_end(const struct spool *spool)
 {
-    return (struct spool_pos) {.seq = spool->next_seq};
+    uint64_t seq = spool->memory ? memory_end(spool->memory) : spool->next_seq;
+    return (struct spool_pos) {.seq = seq};
 }
 
 struct spool_pos spool_readable_end(const struct spool *spool)
 {
-    uint64_t seq = spool->sync_mode == SYNC_ALWAYS ? spool->synced_seq : spool->next_seq;
-    return (struct spool_pos) {.seq = seq};
+    bool is_limited = spool->sync_mode == SYNC_ALWAYS && !spool->memory;
+    return is_limited ? (struct spool_pos) {.seq = spool->synced_seq} : spool_end(spool);
 }
 
 bool spool_is_drained(const struct spool *spool)
@@ -233,10 +257,26 @@ bool spool_is_drained(const struct spool *spool)
 
 bool spool_cursor_is_dirty(const struct spool *spool)
 {
-    return spool->cursor.is_dirty || spool->cursor.is_unsynced;
+    return spool->cursor.is_dirty || spool->cursor.is_unsynced ||
+           (spool->memory && memory_is_dirty(spool->memory));
+}
+
+/* What waits in memory is gone after a kill: then everything on the disk is delivered. */
+static int save_with_positions(struct spool *spool, bool sync, struct err *err)
+{
+    struct spool_pos pos = spool->cursor.pos;
+    if (memory_save(spool, sync, err))
+        return -1;
+    if (pos.seq >= MEMORY_SEQ)
+        spool->cursor.pos = (struct spool_pos) {.seq = spool->next_seq};
+    int rc = cursor_save(&spool->cursor, spool->uuid, sync && spool->sync_mode != SYNC_NEVER, err);
+    spool->cursor.pos = pos;
+    return rc;
 }
 
 int spool_save_cursor(struct spool *spool, bool sync, struct err *err)
 {
+    if (spool->memory)
+        return save_with_positions(spool, sync, err);
     return cursor_save(&spool->cursor, spool->uuid, sync && spool->sync_mode != SYNC_NEVER, err);
 }

@@ -35,6 +35,9 @@ struct spool_config {
     enum sync_mode sync_mode;
     uint64_t max_bytes; /* all segments together; 0 = no limit */
     uint64_t
+        memory_bytes; /* not 0: what is taken in waits in memory, so many bytes of it, and only positions are
+                            * written: up to where everything is delivered. Durable means delivered then */
+    uint64_t
         segment_bytes; /* the next segment begins when one has reached this; it may be more while a sync is slow */
     enum sync_way sync_way;
 };
@@ -53,6 +56,7 @@ struct spool_stats {
     uint64_t missing_records; /* record numbers never seen by the reader because of damage */
     uint64_t dropped_bytes;   /* log bytes given up because the spool was full */
     uint64_t dropped_lines;   /* lines in them */
+    uint64_t memory_bytes;    /* waiting in memory now (queue.mem) */
 };
 extern const struct stat_row spool_stat_rows[];
 
@@ -142,6 +146,8 @@ bool spool_is_dirty(const struct spool *spool);
 
 uint64_t spool_mark(struct spool *spool);
 bool spool_is_durable(const struct spool *spool, uint64_t mark);
+/* It was full, and taking in is worth trying again. */
+bool spool_has_room(const struct spool *spool);
 bool spool_is_delivered(const struct spool *spool, uint64_t mark);
 
 /* ---- reading and the cursor ---- */

@@ -3,6 +3,7 @@
 #define SPOOL_STORE_H
 
 #include "cursor.h"
+#include "memory.h"
 #include "record.h"
 #include "registry.h"
 #include "scan.h"
@@ -48,6 +49,7 @@ struct spool {
     struct cursor cursor;
     struct reader reader;
     struct spool_stats stats;
+    struct memory *memory;  /* what waits, with queue.mem; else NULL */
     size_t n_unnoted;       /* sources with bytes that were dropped and not noted */
     uint64_t unnoted_bytes; /* of them all */
     bool wants_notes;       /* a mark was given out behind them */
