@@ -1,7 +1,8 @@
 /* agent.h: how the files that join the folders fit together. Only files directly in agent/ include it.
  *
  *     main ─ run ─┬─ settings   configuration → checked structs of the parts (registry: which parts there are)
- *                 ├─ pipeline   tail → spool; stops inputs when it is full, drains on exit
+ *                 ├─ pipeline   joins them; the order of starting and stopping
+ *                 ├─ intake     tail → spool; what happens when it is full
  *                 ├─ saver      when the spool is made durable
  *                 └─ sender     spool → lines → events → output; verdicts → cursor
  */
@@ -210,6 +211,26 @@ void saver_appended(struct saver *saver, size_t bytes);
 /* Do not wait for the interval. */
 void saver_hurry(struct saver *saver);
 void saver_cursor_moved(struct saver *saver);
+
+/* ---- intake.c ---- */
+
+/* The first part is the owner's to fill in. */
+struct intake {
+    struct loop *loop;
+    struct spool *spool;
+    struct saver *saver;
+    struct sender *sender;
+    struct tail *tail;
+    enum at_full at_full;
+
+    struct loop_timer retry;
+    bool is_blocked; /* tail was refused */
+};
+void intake_init(struct intake *in);
+/* Where tail puts what it reads. */
+struct tail_sink intake_sink(struct intake *in);
+/* There may be room now: if tail was refused, it is let on. */
+void intake_look_for_room(struct intake *in);
 
 /* ---- pipeline.c ---- */
 

@@ -1,9 +1,8 @@
 /* pipeline.c: tail → spool → sender, and the order of starting and stopping.
  *
- * Happy path: a chunk from tail is appended to the spool and the sender is woken; the saver has it made durable. tail hears
- * when marks became durable or delivered.
- * Failure modes: the spool is full or cannot be written: tail stops reading (the files keep the lines), it is said, and tried
- * again each second and whenever delivery has made room.
+ * Happy path: what tail reads goes through the intake into the spool, the saver has it made durable, the sender takes it from
+ * there. tail hears when marks became durable or delivered.
+ * Failure modes: those of the parts (intake.c, saver.c, sender.c); a start that fails undoes what was started.
  * On close: SIGTERM or SIGINT: read what is in the files, wait for the verdicts and the disk until shutdown.deadline, save
  * the cursor, go. A second signal ends the waiting. What is not delivered is in the spool.
  */
@@ -15,7 +14,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define RETRY_NS (1 * NS_PER_S)
 /* For what came while the last verdicts were waited for: it is there at the next start. */
 #define LAST_READ_NS (1 * NS_PER_S)
 /* For the disk at the end, also when the brokers took all the time there was. */
@@ -29,9 +27,9 @@ struct pipeline {
     struct sender *sender;
     struct agent_identity identity;
     struct saver saver;
-    struct loop_timer retry, report, deadline;
+    struct intake intake;
+    struct loop_timer report, deadline;
     struct loop_task check_end;
-    bool is_blocked;          /* tail was refused */
     bool is_stopping;         /* told to stop: what comes now is kept for the next start */
     uint64_t told_seq;        /* of the cursor, when tail was told last that it moved */
     struct spool_pos stop_at; /* what was there when told; it is delivered before posta goes */
@@ -39,128 +37,6 @@ struct pipeline {
     int64_t end_ns; /* when it must be over; 0 = not told to stop */
     struct buf last_report;
 };
-
-/* ---- tail's sink ---- */
-
-static struct source *sink_sources(void *arg)
-{
-    return spool_sources(((struct pipeline *)arg)->spool);
-}
-
-static int refused(struct pipeline *pipe, struct err *err)
-{
-    pipe->is_blocked = true;
-    if (!timer_is_set(&pipe->retry))
-        loop_set_timer(pipe->loop, &pipe->retry, RETRY_NS);
-    (void)err; /* tail says it */
-    return -1;
-}
-
-static enum at_full at_full(const struct pipeline *pipe)
-{
-    return (enum at_full)pipe->conf->settings->globals.spool_at_limit;
-}
-
-/* There may be room now: try again. */
-static bool made_room(struct pipeline *pipe, const struct err *err)
-{
-    return err->kind == ERR_FULL && at_full(pipe) == FULL_DROPS_OLDEST && pipe->sender &&
-           sender_drop_oldest(pipe->sender);
-}
-
-static void drop_newest(struct pipeline *pipe, struct source *src, const struct chunk *chunk)
-{
-    spool_drop_newest(pipe->spool, src, chunk);
-    const struct spool_stats *stats = spool_stats(pipe->spool);
-    log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
-                "the spool is full: what is read is dropped (queue.disk.at_limit: drop_newest), "
-                "%llu lines (%llu bytes) in all",
-                (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
-}
-
-static void appended(struct pipeline *pipe, size_t bytes)
-{
-    saver_appended(&pipe->saver, bytes);
-    sender_wake(pipe->sender);
-}
-
-static int sink_add(void *arg, const struct source *proto, struct source **src, struct err *err)
-{
-    struct pipeline *pipe = arg;
-    while (spool_add_source(pipe->spool, proto, src, err))
-        if (!made_room(pipe, err))
-            return refused(pipe, err);
-    appended(pipe, 0);
-    return 0;
-}
-
-static int sink_append(void *arg, struct source *src, const struct chunk *chunk, struct err *err)
-{
-    struct pipeline *pipe = arg;
-    while (spool_append(pipe->spool, src, chunk, err)) {
-        if (made_room(pipe, err))
-            continue;
-        if (err->kind != ERR_FULL || at_full(pipe) != FULL_DROPS_NEWEST || chunk->len == 0)
-            return refused(pipe, err);
-        drop_newest(pipe, src, chunk);
-        break;
-    }
-    appended(pipe, chunk->len);
-    return 0;
-}
-
-static int sink_end(void *arg, struct source *src, enum end_proof proof, uint64_t lost_bytes,
-                    struct err *err)
-{
-    struct pipeline *pipe = arg;
-    while (spool_end_source(pipe->spool, src, proof, lost_bytes, err))
-        if (!made_room(pipe, err))
-            return refused(pipe, err);
-    appended(pipe, 0);
-    return 0;
-}
-
-static void sink_forget(void *arg, struct source *src)
-{
-    spool_forget(((struct pipeline *)arg)->spool, src);
-}
-
-static struct source *sink_by_id(void *arg, const struct file_id *id)
-{
-    return spool_source_by_id(((struct pipeline *)arg)->spool, id);
-}
-
-static struct source *sink_by_birth(void *arg, uint64_t ino, int64_t btime_ns)
-{
-    return spool_source_by_birth(((struct pipeline *)arg)->spool, ino, btime_ns);
-}
-
-static uint64_t sink_mark(void *arg)
-{
-    return spool_mark(((struct pipeline *)arg)->spool);
-}
-
-static void sink_hurry(void *arg)
-{
-    saver_hurry(&((struct pipeline *)arg)->saver);
-}
-
-static bool sink_is_durable(void *arg, uint64_t mark)
-{
-    return spool_is_durable(((struct pipeline *)arg)->spool, mark);
-}
-
-static bool sink_is_delivered(void *arg, uint64_t mark)
-{
-    return spool_is_delivered(((struct pipeline *)arg)->spool, mark);
-}
-
-static void try_again(void *arg)
-{
-    struct pipeline *pipe = arg;
-    pipe->is_blocked = false;
-    tail_resume(pipe->tail);
-}
 
 /* ---- the watermarks ---- */
 
@@ -174,8 +50,8 @@ static void marks_moved(struct pipeline *pipe)
 /* Delivered and closed, a segment goes: there may be room. */
 static void look_for_room(struct pipeline *pipe)
 {
-    if (pipe->is_blocked && !pipe->is_stopping && spool_has_room(pipe->spool))
-        loop_set_timer(pipe->loop, &pipe->retry, 0);
+    if (!pipe->is_stopping)
+        intake_look_for_room(&pipe->intake);
     if (pipe->is_stopping || pipe->conf->once)
         loop_defer(pipe->loop, &pipe->check_end);
 }
@@ -225,10 +101,17 @@ static void check_end(void *arg)
         sender_let_go(pipe->sender);
 }
 
+/* Where the rest is for the next start. */
+static const char *left_where(const struct pipeline *pipe)
+{
+    return pipe->conf->settings->globals.is_in_memory ? "what is not delivered is read again"
+                                                      : "what is not delivered is in the spool";
+}
+
 static void deadline_passed(void *arg)
 {
     struct pipeline *pipe = arg;
-    log_warn("pipeline", "shutdown.deadline has passed: what is not delivered stays in the spool");
+    log_warn("pipeline", "shutdown.deadline has passed: %s at the next start", left_where(pipe));
     loop_stop(pipe->loop);
 }
 
@@ -239,15 +122,15 @@ static void told_to_stop(void *arg, int signo)
     pipe->end_ns = clock_mono_ns() + wait_ns;
     spool_wait_until(pipe->spool, pipe->end_ns);
     if (pipe->n_signals++ > 0) {
-        log_warn("pipeline",
-                 "told to stop again: going at once; what is not delivered stays in the spool");
+        log_warn("pipeline", "told to stop again: going at once; %s at the next start",
+                 left_where(pipe));
         loop_stop(pipe->loop);
         return;
     }
     log_info("pipeline", "%s: reading to the end, delivering for at most %lld ms", strsignal(signo),
              (long long)(pipe->conf->settings->globals.shutdown_ns / NS_PER_MS));
     if (!tail_read_to_end(pipe->tail, pipe->end_ns))
-        log_warn("pipeline", "not everything could be read, the spool is full or it took too "
+        log_warn("pipeline", "not everything could be read, the queue is full or it took too "
                              "long; the files keep the rest");
     pipe->is_stopping = true;
     pipe->stop_at = spool_end(pipe->spool);
@@ -329,22 +212,24 @@ static int open_sender(struct pipeline *pipe, struct err *err)
     return sender_new(&pipe->sender, &config, err);
 }
 
+static void set_up_intake(struct pipeline *pipe)
+{
+    pipe->intake = (struct intake) {
+        .loop = pipe->loop,
+        .spool = pipe->spool,
+        .saver = &pipe->saver,
+        .sender = pipe->sender,
+        .at_full = (enum at_full)pipe->conf->settings->globals.spool_at_limit,
+    };
+    intake_init(&pipe->intake);
+}
+
 static int open_tail(struct pipeline *pipe, struct err *err)
 {
-    const struct tail_sink sink = {.arg = pipe,
-                                   .sources = sink_sources,
-                                   .add = sink_add,
-                                   .append = sink_append,
-                                   .end = sink_end,
-                                   .forget = sink_forget,
-                                   .by_id = sink_by_id,
-                                   .by_birth = sink_by_birth,
-                                   .mark = sink_mark,
-                                   .hurry = sink_hurry,
-                                   .is_durable = sink_is_durable,
-                                   .is_delivered = sink_is_delivered};
+    const struct tail_sink sink = intake_sink(&pipe->intake);
     if (tail_new(&pipe->tail, pipe->loop, &sink, err))
         return -1;
+    pipe->intake.tail = pipe->tail;
     for (size_t i = 0; i < pipe->conf->settings->n_inputs; i++)
         if (tail_add_input(pipe->tail, &pipe->conf->settings->inputs[i].tail, err))
             return -1;
@@ -353,7 +238,6 @@ static int open_tail(struct pipeline *pipe, struct err *err)
 
 static void set_up_timers(struct pipeline *pipe)
 {
-    pipe->retry = (struct loop_timer) {.fire = try_again, .arg = pipe};
     pipe->report = (struct loop_timer) {.fire = report, .arg = pipe};
     pipe->deadline = (struct loop_timer) {.fire = deadline_passed, .arg = pipe};
     pipe->check_end = (struct loop_task) {.run = check_end, .arg = pipe};
@@ -372,7 +256,10 @@ static int start(struct pipeline *pipe, struct err *err)
     if (fs_make_dirs(g->path_data, 0700, err) || open_spool(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
-    if (open_sender(pipe, err) || open_tail(pipe, err))
+    if (open_sender(pipe, err))
+        return -1;
+    set_up_intake(pipe);
+    if (open_tail(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
@@ -388,8 +275,7 @@ static void say_end(struct pipeline *pipe)
     log_info("stats", "%s", buf_str(&line));
     buf_free(&line);
     log_info("pipeline", "stopped; %s",
-             is_delivered(pipe) ? "everything is delivered"
-                                : "what is not delivered is in the spool");
+             is_delivered(pipe) ? "everything is delivered" : left_where(pipe));
 }
 
 /* A disk that hangs is not waited for without end, told to stop or not. */

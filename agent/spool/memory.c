@@ -5,7 +5,7 @@
  * record that replaces the one before, when the cursor is saved. Nothing else is durable, so durable means delivered: until then
  * the log files keep the lines.
  * Nodes have places behind MEMORY_SEQ, behind all records on the disk: what a spool on disk has left is delivered first.
- * Failure modes: (1) max_bytes are waiting: FULL, and the files keep the rest. (2) positions cannot be written: said by the
+ * Failure modes: (1) max_bytes are waiting: AGAIN, and the files keep the rest. (2) positions cannot be written: said by the
  * owner, tried again; after a kill some lines come twice. (3) a kill: what waits is read again from the files, if they are
  * still there.
  * On close: positions are written.
@@ -133,7 +133,7 @@ int memory_append(struct spool *spool, struct source *src, const struct record *
 {
     struct memory *memory = spool->memory;
     if (memory->bytes > 0 && memory->bytes + rec->payload_len > memory->max_bytes)
-        return err_set(err, ERR_FULL, "queue.mem is full: %llu of %llu bytes",
+        return err_set(err, ERR_AGAIN, "queue.mem is full: %llu of %llu bytes",
                        (unsigned long long)memory->bytes, (unsigned long long)memory->max_bytes);
     add_node(memory, src, rec, payload);
     spool->stats.memory_bytes = memory->bytes;

@@ -13,7 +13,7 @@ struct memory;
 struct memory *memory_new(uint64_t max_bytes);
 void memory_free(struct memory *memory);
 
-/* Data or the end of src, whose position is still before it. FULL. */
+/* Data or the end of src, whose position is still before it. AGAIN: it is full. */
 int memory_append(struct spool *spool, struct source *src, const struct record *rec,
                   const void *payload, struct err *err) MUST_CHECK;
 /* Half of it is free: fewer, larger steps when it is full all the time. */

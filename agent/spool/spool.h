@@ -89,7 +89,7 @@ void spool_forget(struct spool *spool, struct source *src);
 
 /* ---- appending: all move src's position ---- */
 
-/* Append one chunk; chunk->from must be src->offset. FULL: no room now, nothing was written, the position
+/* Append one chunk; chunk->from must be src->offset. FULL (AGAIN with memory_bytes): no room now, nothing was written, the position
  * stays: try again when delivery has made room. New sources, ends and chunks without bytes may take a little more
  * than max_bytes (64 KB), so that they can be noted when it is full. */
 int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk,

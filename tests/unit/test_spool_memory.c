@@ -119,7 +119,7 @@ static void full_is_in_bytes_and_one_record_always_fits(void **state)
     struct err err = ERR_INIT;
     put(spool, src, LIMIT + 10000);
     assert_int_equal(try_put(spool, src, 1, &err), -1);
-    assert_int_equal(err.kind, ERR_FULL);
+    assert_int_equal(err.kind, ERR_AGAIN);
     assert_false(spool_has_room(spool));
     assert_int_equal(take(spool, &item), 1);
     delivered_up_to(spool, &item);
