@@ -16,14 +16,14 @@
 
 static struct source *sink_sources(void *arg)
 {
-    return spool_sources(((struct intake *)arg)->spool);
+    return spool_sources(((struct intake *)arg)->lane->spool);
 }
 
 static int refused(struct intake *in, struct err *err)
 {
     in->is_blocked = true;
     if (!timer_is_set(&in->retry))
-        loop_set_timer(in->loop, &in->retry, RETRY_NS);
+        loop_set_timer(in->lane->loop, &in->retry, RETRY_NS);
     (void)err; /* tail says it */
     return -1;
 }
@@ -31,40 +31,34 @@ static int refused(struct intake *in, struct err *err)
 /* There may be room now: try again. */
 static bool made_room(struct intake *in, const struct err *err)
 {
-    return err->kind == ERR_FULL && in->at_full == FULL_DROPS_OLDEST && in->sender &&
-           sender_drop_oldest(in->sender);
+    return err->kind == ERR_FULL && in->at_full == FULL_DROPS_OLDEST && in->lane->sender &&
+           sender_drop_oldest(in->lane->sender);
 }
 
 static void drop_newest(struct intake *in, struct source *src, const struct chunk *chunk)
 {
-    spool_drop_newest(in->spool, src, chunk);
-    const struct spool_stats *stats = spool_stats(in->spool);
+    spool_drop_newest(in->lane->spool, src, chunk);
+    const struct spool_stats *stats = spool_stats(in->lane->spool);
     log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
                 "the spool is full: what is read is dropped (queue.disk.at_limit: drop_newest), "
                 "%llu lines (%llu bytes) in all",
                 (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
 }
 
-static void appended(struct intake *in, size_t bytes)
-{
-    saver_appended(in->saver, bytes);
-    sender_wake(in->sender);
-}
-
 static int sink_add(void *arg, const struct source *proto, struct source **src, struct err *err)
 {
     struct intake *in = arg;
-    while (spool_add_source(in->spool, proto, src, err))
+    while (spool_add_source(in->lane->spool, proto, src, err))
         if (!made_room(in, err))
             return refused(in, err);
-    appended(in, 0);
+    lane_appended(in->lane, 0);
     return 0;
 }
 
 static int sink_append(void *arg, struct source *src, const struct chunk *chunk, struct err *err)
 {
     struct intake *in = arg;
-    while (spool_append(in->spool, src, chunk, err)) {
+    while (spool_append(in->lane->spool, src, chunk, err)) {
         if (made_room(in, err))
             continue;
         if (err->kind != ERR_FULL || in->at_full != FULL_DROPS_NEWEST || chunk->len == 0)
@@ -72,7 +66,7 @@ static int sink_append(void *arg, struct source *src, const struct chunk *chunk,
         drop_newest(in, src, chunk);
         break;
     }
-    appended(in, chunk->len);
+    lane_appended(in->lane, chunk->len);
     return 0;
 }
 
@@ -80,46 +74,46 @@ static int sink_end(void *arg, struct source *src, enum end_proof proof, uint64_
                     struct err *err)
 {
     struct intake *in = arg;
-    while (spool_end_source(in->spool, src, proof, lost_bytes, err))
+    while (spool_end_source(in->lane->spool, src, proof, lost_bytes, err))
         if (!made_room(in, err))
             return refused(in, err);
-    appended(in, 0);
+    lane_appended(in->lane, 0);
     return 0;
 }
 
 static void sink_forget(void *arg, struct source *src)
 {
-    spool_forget(((struct intake *)arg)->spool, src);
+    spool_forget(((struct intake *)arg)->lane->spool, src);
 }
 
 static struct source *sink_by_id(void *arg, const struct file_id *id)
 {
-    return spool_source_by_id(((struct intake *)arg)->spool, id);
+    return spool_source_by_id(((struct intake *)arg)->lane->spool, id);
 }
 
 static struct source *sink_by_birth(void *arg, uint64_t ino, int64_t btime_ns)
 {
-    return spool_source_by_birth(((struct intake *)arg)->spool, ino, btime_ns);
+    return spool_source_by_birth(((struct intake *)arg)->lane->spool, ino, btime_ns);
 }
 
 static uint64_t sink_mark(void *arg)
 {
-    return spool_mark(((struct intake *)arg)->spool);
+    return spool_mark(((struct intake *)arg)->lane->spool);
 }
 
 static void sink_hurry(void *arg)
 {
-    saver_hurry(((struct intake *)arg)->saver);
+    saver_hurry(&((struct intake *)arg)->lane->saver);
 }
 
 static bool sink_is_durable(void *arg, uint64_t mark)
 {
-    return spool_is_durable(((struct intake *)arg)->spool, mark);
+    return spool_is_durable(((struct intake *)arg)->lane->spool, mark);
 }
 
 static bool sink_is_delivered(void *arg, uint64_t mark)
 {
-    return spool_is_delivered(((struct intake *)arg)->spool, mark);
+    return spool_is_delivered(((struct intake *)arg)->lane->spool, mark);
 }
 
 static void try_again(void *arg)
@@ -133,8 +127,8 @@ static void try_again(void *arg)
 
 void intake_look_for_room(struct intake *in)
 {
-    if (in->is_blocked && spool_has_room(in->spool))
-        loop_set_timer(in->loop, &in->retry, 0);
+    if (in->is_blocked && spool_has_room(in->lane->spool))
+        loop_set_timer(in->lane->loop, &in->retry, 0);
 }
 
 struct tail_sink intake_sink(struct intake *in)

@@ -58,6 +58,14 @@ static const struct option global_options[] = {
      .min = "100ms",
      AT(metrics_period_ns),
      .doc = "How often."},
+    {.name = "logging.metrics.events",
+     .type = OPT_BOOL,
+     .def = "false",
+     .own = true,
+     AT(metrics_events),
+     .doc =
+         "Send the counters as an event as well, each period, where the lines go; event.dataset is "
+         "posta.stats, agent.type metricbeat."},
     {.name = "logging.metrics.namespaces", .type = OPT_IGNORED, .doc = "all counters are shown"},
     {.name = "logging.to_stderr",
      .type = OPT_IGNORED,
@@ -122,6 +130,17 @@ static const struct option global_options[] = {
      AT(spool_sync_ns),
      .doc = "How long what was read may wait to be synced to disk; a kill loses nothing of it, a "
             "power cut may."},
+    {.name = "queue.disk.share.metrics",
+     .type = OPT_COUNT,
+     .def = "5",
+     .min = "1",
+     .max = "50",
+     .own = true,
+     AT(metrics_share),
+     .doc = "Percent of max_size that samples may take, 256KB at least, and lines may not: no kind "
+            "crowds "
+            "out another. When it is full the oldest samples go. Only taken off when there are "
+            "samples."},
     {.name = "queue.disk.read_ahead", .type = OPT_IGNORED, .doc = "the spool is read in blocks"},
     {.name = "queue.disk.write_ahead",
      .type = OPT_IGNORED,

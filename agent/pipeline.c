@@ -22,17 +22,16 @@
 struct pipeline {
     const struct pipeline_config *conf;
     struct loop *loop;
-    struct spool *spool;
     struct tail *tail;
-    struct sender *sender;
     struct agent_identity identity;
-    struct saver saver;
+    struct lane logs;
     struct intake intake;
+    struct samples samples; /* its sender is NULL where there are none */
+    struct event_agent agent;
+    struct own_stats own;
     struct loop_timer report, deadline;
     struct loop_task check_end;
-    bool is_stopping;         /* told to stop: what comes now is kept for the next start */
-    uint64_t told_seq;        /* of the cursor, when tail was told last that it moved */
-    struct spool_pos stop_at; /* what was there when told; it is delivered before posta goes */
+    bool is_stopping; /* told to stop: what comes now is kept for the next start */
     int n_signals;
     int64_t end_ns; /* when it must be over; 0 = not told to stop */
     struct buf last_report;
@@ -40,54 +39,43 @@ struct pipeline {
 
 /* ---- the watermarks ---- */
 
-/* While it starts and ends there is no tail. */
-static void marks_moved(struct pipeline *pipe)
-{
-    if (pipe->tail)
-        tail_marks_moved(pipe->tail);
-}
-
 /* Delivered and closed, a segment goes: there may be room. */
-static void look_for_room(struct pipeline *pipe)
+static void samples_changed(void *arg, bool marks_moved)
 {
-    if (!pipe->is_stopping)
-        intake_look_for_room(&pipe->intake);
+    struct pipeline *pipe = arg;
+    (void)marks_moved; /* nobody waits for them */
     if (pipe->is_stopping || pipe->conf->once)
         loop_defer(pipe->loop, &pipe->check_end);
 }
 
-static void synced(void *arg)
+/* While it starts and ends there is no tail. */
+static void logs_changed(void *arg, bool marks_moved)
 {
     struct pipeline *pipe = arg;
-    if (pipe->conf->settings->globals.spool_sync == SYNC_ALWAYS)
-        sender_wake(pipe->sender); /* it was not given what was not durable */
-    marks_moved(arg);
-    look_for_room(arg);
-}
-
-static void cursor_moved(void *arg)
-{
-    struct pipeline *pipe = arg;
-    saver_cursor_moved(&pipe->saver);
-    if (pipe->told_seq != spool_cursor(pipe->spool).seq) { /* marks lie between records */
-        pipe->told_seq = spool_cursor(pipe->spool).seq;
-        marks_moved(pipe);
-    }
-    look_for_room(pipe);
+    if (marks_moved && pipe->tail)
+        tail_marks_moved(pipe->tail);
+    if (!pipe->is_stopping)
+        intake_look_for_room(&pipe->intake);
+    samples_changed(pipe, marks_moved);
 }
 
 /* ---- ending ---- */
 
-static bool is_delivered(const struct pipeline *pipe)
+static bool has_samples(const struct pipeline *pipe)
 {
-    return sender_is_idle(pipe->sender) && spool_is_drained(pipe->spool);
+    return pipe->samples.lane.sender != NULL;
 }
 
-/* What parsers hold back stays before the cursor for the next start. */
+static bool is_delivered(const struct pipeline *pipe)
+{
+    return lane_is_delivered(&pipe->logs) &&
+           (!has_samples(pipe) || lane_is_delivered(&pipe->samples.lane));
+}
+
 static bool is_stopped(const struct pipeline *pipe)
 {
-    return !spool_pos_less(spool_cursor(pipe->spool), pipe->stop_at) ||
-           sender_is_settled(pipe->sender);
+    return lane_is_stopped(&pipe->logs) &&
+           (!has_samples(pipe) || lane_is_stopped(&pipe->samples.lane));
 }
 
 static void check_end(void *arg)
@@ -98,7 +86,7 @@ static void check_end(void *arg)
     if (pipe->is_stopping ? is_stopped(pipe) : is_delivered(pipe))
         loop_stop(pipe->loop);
     else if (pipe->conf->once && !pipe->is_stopping)
-        sender_let_go(pipe->sender);
+        sender_let_go(pipe->logs.sender);
 }
 
 /* Where the rest is for the next start. */
@@ -115,12 +103,22 @@ static void deadline_passed(void *arg)
     loop_stop(pipe->loop);
 }
 
+/* The last counters are of now. */
+static void stop_lanes(struct pipeline *pipe)
+{
+    lane_stop(&pipe->logs);
+    if (!has_samples(pipe))
+        return;
+    own_stats_send(&pipe->own);
+    lane_stop(&pipe->samples.lane);
+}
+
 static void told_to_stop(void *arg, int signo)
 {
     struct pipeline *pipe = arg;
     int64_t wait_ns = pipe->n_signals ? 0 : pipe->conf->settings->globals.shutdown_ns;
     pipe->end_ns = clock_mono_ns() + wait_ns;
-    spool_wait_until(pipe->spool, pipe->end_ns);
+    spool_wait_until(pipe->logs.spool, pipe->end_ns);
     if (pipe->n_signals++ > 0) {
         log_warn("pipeline", "told to stop again: going at once; %s at the next start",
                  left_where(pipe));
@@ -133,10 +131,8 @@ static void told_to_stop(void *arg, int signo)
         log_warn("pipeline", "not everything could be read, the queue is full or it took too "
                              "long; the files keep the rest");
     pipe->is_stopping = true;
-    pipe->stop_at = spool_end(pipe->spool);
-    sender_stop_at(pipe->sender, pipe->stop_at.seq);
+    stop_lanes(pipe);
     loop_set_timer(pipe->loop, &pipe->deadline, pipe->conf->settings->globals.shutdown_ns);
-    sender_wake(pipe->sender);
     loop_defer(pipe->loop, &pipe->check_end);
 }
 
@@ -150,16 +146,31 @@ static void told_to_reload(void *arg, int signo)
 
 /* ---- reports ---- */
 
-static void make_report(struct pipeline *pipe, struct buf *line)
+static void fill_report(void *arg, struct report_row rows[static REPORT_PARTS_MAX])
 {
-    const struct report_row rows[] = {
+    const struct pipeline *pipe = arg;
+    const struct output *output = pipe->conf->settings->output;
+    const struct lane *samples = has_samples(pipe) ? &pipe->samples.lane : NULL;
+    const struct report_row all[] = {
         {"tail", tail_stat_rows, tail_stats(pipe->tail)},
-        {"spool", spool_stat_rows, spool_stats(pipe->spool)},
-        {"sender", sender_stat_rows, sender_stats(pipe->sender)},
-        {pipe->conf->settings->output->name, pipe->conf->settings->output->stat_rows,
-         sender_output_stats(pipe->sender)},
+        {"spool", spool_stat_rows, spool_stats(pipe->logs.spool)},
+        {"sender", sender_stat_rows, sender_stats(pipe->logs.sender)},
+        {output->name, output->stat_rows, sender_output_stats(pipe->logs.sender)},
+        {"samples_spool", spool_stat_rows, samples ? spool_stats(samples->spool) : NULL},
+        {"samples_sender", sender_stat_rows, samples ? sender_stats(samples->sender) : NULL},
         {NULL, NULL, NULL},
     };
+    memcpy(rows, all, sizeof all);
+}
+
+/* Samples count themselves: in the log they would be the only news. */
+static void make_report(struct pipeline *pipe, struct buf *line)
+{
+    struct report_row rows[REPORT_PARTS_MAX];
+    fill_report(pipe, rows);
+    for (struct report_row *row = rows; row->part; row++)
+        if (strncmp(row->part, "samples_", 8) == 0)
+            row->stats = NULL;
     report_line(line, rows);
 }
 
@@ -180,48 +191,61 @@ static void report(void *arg)
 
 /* ---- starting ---- */
 
-static int open_spool(struct pipeline *pipe, struct err *err)
+static struct lane make_lane(struct pipeline *pipe, void (*changed)(void *, bool))
+{
+    return (struct lane) {.loop = pipe->loop, .changed = changed, .owner = pipe};
+}
+
+static int open_logs(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
+    uint64_t taken = g->metrics_events && !g->is_in_memory ? samples_share(g) : 0;
     const struct spool_config config = {.path = g->spool_path,
-                                        .max_bytes = g->spool_max_bytes,
+                                        .max_bytes = g->spool_max_bytes - taken,
                                         .segment_bytes = g->spool_segment_bytes,
                                         .sync_mode = (enum sync_mode)g->spool_sync,
                                         .memory_bytes = g->is_in_memory ? g->memory_bytes : 0};
-    if (spool_open(&pipe->spool, &config, err))
-        return -1;
-    pipe->saver =
-        (struct saver) {.loop = pipe->loop,
-                        .spool = pipe->spool,
-                        .interval_ns = g->spool_sync == SYNC_ALWAYS ? 0 : g->spool_sync_ns,
-                        .synced = synced,
-                        .arg = pipe};
-    return saver_init(&pipe->saver, err);
+    pipe->logs = make_lane(pipe, logs_changed);
+    return lane_open_spool(&pipe->logs, &config, g->spool_sync_ns, err);
+}
+
+static struct sender_config sender_settings(const struct pipeline *pipe)
+{
+    return (struct sender_config) {
+        .settings = pipe->conf->settings, .identity = &pipe->identity, .beside = pipe->logs.sender};
 }
 
 static int open_sender(struct pipeline *pipe, struct err *err)
 {
-    const struct sender_config config = {
-        .loop = pipe->loop,
-        .spool = pipe->spool,
-        .settings = pipe->conf->settings,
-        .identity = &pipe->identity,
-        .moved = cursor_moved,
-        .arg = pipe,
-    };
-    return sender_new(&pipe->sender, &config, err);
+    const struct sender_config config = sender_settings(pipe);
+    pipe->intake = (struct intake) {
+        .lane = &pipe->logs, .at_full = (enum at_full)pipe->conf->settings->globals.spool_at_limit};
+    intake_init(&pipe->intake);
+    return lane_open_sender(&pipe->logs, &config, err);
 }
 
-static void set_up_intake(struct pipeline *pipe)
+static int open_samples(struct pipeline *pipe, struct err *err)
 {
-    pipe->intake = (struct intake) {
-        .loop = pipe->loop,
-        .spool = pipe->spool,
-        .saver = &pipe->saver,
-        .sender = pipe->sender,
-        .at_full = (enum at_full)pipe->conf->settings->globals.spool_at_limit,
-    };
-    intake_init(&pipe->intake);
+    const struct globals *g = &pipe->conf->settings->globals;
+    const struct sender_config config = sender_settings(pipe);
+    const struct input_settings none = {.type = 0};
+    if (!g->metrics_events || pipe->conf->once)
+        return 0;
+    pipe->samples.lane = make_lane(pipe, samples_changed);
+    if (samples_open(&pipe->samples, &config, err))
+        return -1;
+    pipe->agent = sender_agent(pipe->logs.sender);
+    pipe->own = (struct own_stats) {.loop = pipe->loop,
+                                    .samples = &pipe->samples,
+                                    .agent = &pipe->agent,
+                                    .extra = fields_to_json(g, &none, err),
+                                    .period_ns = g->metrics_period_ns,
+                                    .report = fill_report,
+                                    .arg = pipe};
+    if (!pipe->own.extra)
+        return -1;
+    own_stats_start(&pipe->own);
+    return 0;
 }
 
 static int open_tail(struct pipeline *pipe, struct err *err)
@@ -253,13 +277,10 @@ static int start(struct pipeline *pipe, struct err *err)
         loop_signal(pipe->loop, SIGINT, told_to_stop, pipe, err) ||
         loop_signal(pipe->loop, SIGHUP, told_to_reload, pipe, err))
         return -1;
-    if (fs_make_dirs(g->path_data, 0700, err) || open_spool(pipe, err) ||
+    if (fs_make_dirs(g->path_data, 0700, err) || open_logs(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
-    if (open_sender(pipe, err))
-        return -1;
-    set_up_intake(pipe);
-    if (open_tail(pipe, err))
+    if (open_sender(pipe, err) || open_samples(pipe, err) || open_tail(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
@@ -279,24 +300,24 @@ static void say_end(struct pipeline *pipe)
 }
 
 /* A disk that hangs is not waited for without end, told to stop or not. */
-static void close_spool(struct pipeline *pipe)
+static int64_t last_sync_ns(const struct pipeline *pipe)
 {
     int64_t now = clock_mono_ns(), until = pipe->end_ns;
-    if (!pipe->spool)
-        return;
     if (!until)
         until = now + pipe->conf->settings->globals.shutdown_ns;
-    spool_wait_until(pipe->spool, until > now + LAST_SYNC_NS ? until : now + LAST_SYNC_NS);
-    saver_done(&pipe->saver);
-    spool_close(pipe->spool);
+    return until > now + LAST_SYNC_NS ? until : now + LAST_SYNC_NS;
 }
 
 static void finish(struct pipeline *pipe)
 {
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */
-    sender_free(pipe->sender);
-    close_spool(pipe);
+    sender_free(pipe->logs.sender);
+    sender_free(pipe->samples.lane.sender);
+    own_stats_stop(&pipe->own);
+    int64_t until_ns = last_sync_ns(pipe);
+    lane_close_spool(&pipe->logs, until_ns);
+    lane_close_spool(&pipe->samples.lane, until_ns);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

@@ -137,7 +137,9 @@ struct weave {
 struct sender {
     struct sender_config conf;
     const struct output *output;
-    void *self; /* the output's */
+    void *self;                      /* the output's */
+    struct sender *all[SENDERS_MAX]; /* who opened the output: the senders on it, itself first */
+    unsigned no;                     /* of this one in there */
     struct event_agent agent;
     struct window win;
     struct weave weave;
@@ -153,6 +155,11 @@ void sender_move_cursor(struct sender *sender);
 /* Read the spool again from the cursor; what is out or done keeps its place. */
 void sender_read_again(struct sender *sender);
 
+/* The route of ready events, behind those of the inputs. */
+static inline unsigned events_route(const struct sender *sender)
+{
+    return (unsigned)sender->conf.settings->n_inputs;
+}
 static inline const struct input_settings *input_of(const struct sender *sender, unsigned route)
 {
     return &sender->conf.settings->inputs[route];

@@ -71,8 +71,9 @@ static void say_dropped(const struct sender *sender, const struct toll *toll)
 {
     const struct spool_stats *stats = spool_stats(sender->conf.spool);
     log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
-                "the spool is full: its %llu oldest lines (%llu bytes) are dropped "
-                "(queue.disk.at_limit: drop_oldest), %llu lines in all",
+                "%s: its %llu oldest lines (%llu bytes) are dropped, %llu lines in all",
+                sender->conf.has_events ? "the samples' share of the spool is full"
+                                        : "the spool is full (queue.disk.at_limit: drop_oldest)",
                 (unsigned long long)toll->n_lines, (unsigned long long)toll->n_bytes,
                 (unsigned long long)stats->dropped_lines);
 }

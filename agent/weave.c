@@ -224,8 +224,11 @@ void weave_begin(struct sender *sender)
         strand_end(sender, route_of(sender, item->src));
     if (weave->lines.len == 0)
         return;
-    weave->route = route_of(sender, item->src);
+    weave->is_plain = sender->conf.has_events;
+    weave->route = weave->is_plain ? events_route(sender) : route_of(sender, item->src);
     weave->order_key = order_key_of(item->src);
+    if (sender->conf.has_events)
+        return;
     encoder_begin(&weave->encoder, &sender->agent, &input_of(sender, weave->route)->event,
                   item->src, item->chunk.read_ns);
     begin_lines(sender);
@@ -255,6 +258,24 @@ static void skip_mark(uint64_t offset, const char **text, size_t *len)
     *len -= 3;
 }
 
+/* As it is where it is an event already. */
+static void encode_plain(struct sender *sender, struct ready *ready, const struct line *line,
+                         bool is_cut)
+{
+    struct weave *weave = &sender->weave;
+    const char *text = line->text;
+    size_t len = line->len;
+    uint64_t offset = weave->item.chunk.from + line->start;
+    if (sender->conf.has_events) {
+        buf_clear(&ready->json);
+        buf_append(&ready->json, text, len);
+        return;
+    }
+    skip_mark(offset, &text, &len);
+    sender->stats.lines_truncated +=
+        encoder_line(&weave->encoder, text, len, offset, is_cut, &ready->json);
+}
+
 static void plain_line(struct sender *sender, uint64_t n, const struct line *line, bool is_cut)
 {
     struct weave *weave = &sender->weave;
@@ -268,12 +289,7 @@ static void plain_line(struct sender *sender, uint64_t n, const struct line *lin
     }
     is_new ? sender->stats.lines_sent++ : sender->stats.lines_resent++;
     struct ready *ready = next_ready(weave);
-    const char *text = line->text;
-    size_t len = line->len;
-    uint64_t offset = weave->item.chunk.from + line->start;
-    skip_mark(offset, &text, &len);
-    sender->stats.lines_truncated +=
-        encoder_line(&weave->encoder, text, len, offset, is_cut, &ready->json);
+    encode_plain(sender, ready, line, is_cut);
     make_offer(ready, n, weave->route, weave->order_key, weave->item.chunk.read_ns);
 }
 

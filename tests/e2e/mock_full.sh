@@ -24,7 +24,7 @@ fill_while_away() { # TOPIC POLICY
     broker down all
     start_posta_and_wait
     "$TOOLS/linewriter" -f "$DIR/log/app.log" -n "$N" -r 2000000 >/dev/null
-    check "$2: it is said" until_true 20 log_has "the spool is full: "
+    check "$2: it is said" until_true 20 log_has "the spool is full"
     until_true 20 stats_settled
     check "$2: the spool stays below its limit" test "$(du -sb "$DIR/data/spool" | cut -f1)" -le 2300000
     check "$2: reading does not stop" bash -c "! grep -q 'reading stops' '$LOG'"
