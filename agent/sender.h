@@ -1,5 +1,5 @@
-/* sender.h: what the files of the sender share: sender.c offers and pumps, window.c keeps places and the cursor, weave.c makes
- * events of lines. Only they include it.
+/* sender.h: what the files of the sender share: sender.c offers and pumps, window.c keeps places and the cursor, weave.c
+ * and emit.c make events of lines, shed.c gives up the oldest. Only they include it.
  *
  *     spool ─ item ─ line ──► place ──► parsers ──► event ──► ready ──► output
  *                                          │ held back: its places stay open, the cursor stays before them
@@ -188,10 +188,23 @@ void strand_quiet(void *arg);
 /* Give on what the log that waits longest holds. False if nothing is held. */
 bool weave_let_go_one(struct sender *sender);
 
-/* ---- weave.c ---- */
+/* ---- emit.c: events that are ready ---- */
 
+/* Events of one path stay in order. */
+uint32_t order_key_of(const struct source *src);
+/* One more behind those that are ready; its json is to be filled. */
+struct ready *ready_next(struct weave *weave);
+void ready_offer(struct ready *ready, uint64_t token, unsigned route, uint32_t order_key,
+                 int64_t read_ns);
+/* Remember where the lines of the item at hand come from, for records that are held back. */
+void origin_begin(struct sender *sender);
 /* What takes records from parsers. */
 struct emit weave_emit(struct sender *sender);
+/* The cursor has moved: origins of places before it are not needed any more. */
+void weave_forget_before(struct weave *weave, uint64_t first);
+
+/* ---- weave.c ---- */
+
 void weave_init(struct sender *sender);
 void weave_free(struct sender *sender);
 /* A new item of the spool is in weave.item. */
@@ -200,7 +213,5 @@ void weave_begin(struct sender *sender);
 void weave_line(struct sender *sender);
 /* Forget everything that is held and ready: it is read again from the cursor. */
 void weave_rewind(struct sender *sender);
-/* The cursor has moved: origins of places before it are not needed any more. */
-void weave_forget_before(struct weave *weave, uint64_t first);
 
 #endif
