@@ -188,6 +188,35 @@ int fs_unlink(const char *path, struct err *err)
     return 0;
 }
 
+static void dir_of(const char *path, char dir[static PATH_MAX])
+{
+    snprintf(dir, PATH_MAX, "%s", path);
+    char *slash = strrchr(dir, '/');
+    if (slash)
+        slash[slash == dir] = '\0';
+    else
+        strcpy(dir, ".");
+}
+
+/* A new folder is there for good once the one that it lies in is synced, if that may be opened. */
+static int make_dir(const char *path, mode_t mode, struct err *err)
+{
+    char dir[PATH_MAX];
+    struct stat st;
+    if (mkdir(path, mode) < 0) {
+        int failed = errno;
+        if (failed == EEXIST || (stat(path, &st) == 0 && S_ISDIR(st.st_mode)))
+            return 0; /* the second: on a read-only disk */
+        errno = failed;
+        return err_sys(err, "make folder %s", path);
+    }
+    dir_of(path, dir);
+    if (fs_sync_dir(dir, err) == 0 || err->kind == ERR_DENIED)
+        return 0;
+    (void)rmdir(path); /* so that the next try syncs it */
+    return err_wrap(err, "make folder %s", path);
+}
+
 int fs_make_dirs(const char *path, mode_t mode, struct err *err)
 {
     char part[PATH_MAX];
@@ -197,15 +226,8 @@ int fs_make_dirs(const char *path, mode_t mode, struct err *err)
         part[i] = path[i];
         if (i > 0 && (path[i] == '/' || !path[i])) {
             part[i] = '\0';
-            struct stat st;
-            if (mkdir(part, mode) < 0 && errno != EEXIST) {
-                int failed = errno;
-                if (stat(part, &st) == 0 && S_ISDIR(st.st_mode)) /* there, on a read-only disk */
-                    failed = 0;
-                errno = failed;
-                if (failed)
-                    return err_sys(err, "make folder %s", part);
-            }
+            if (make_dir(part, mode, err))
+                return -1;
             part[i] = path[i];
         }
         if (!path[i])
@@ -252,16 +274,6 @@ static int write_new(const char *path, const void *bytes, size_t len, mode_t mod
     if (fs_close(fd) < 0 && rc == 0)
         rc = err_sys(err, "close");
     return rc ? err_wrap(err, "%s", path) : 0;
-}
-
-static void dir_of(const char *path, char dir[static PATH_MAX])
-{
-    snprintf(dir, PATH_MAX, "%s", path);
-    char *slash = strrchr(dir, '/');
-    if (slash)
-        slash[slash == dir] = '\0';
-    else
-        strcpy(dir, ".");
 }
 
 int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode, struct err *err)

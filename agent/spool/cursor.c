@@ -14,7 +14,8 @@
  *       24    8  generation; the higher valid one counts
  *       32    8  seq: all records before it are delivered
  *       40    8  done: and so many bytes of its payload
- *       48   12  0
+ *       48    8  seq: all records before it are durable, at least (before 0.2.0 always 0)
+ *       56    4  0
  *       60    4  CRC-32C of bytes 0..59
  */
 #include "cursor.h"
@@ -37,6 +38,7 @@ static void pack_slot(const struct cursor *cur, const uint8_t *uuid,
     put_u64(slot + 24, cur->generation);
     put_u64(slot + 32, cur->pos.seq);
     put_u64(slot + 40, cur->pos.done);
+    put_u64(slot + 48, cur->synced_seq);
     put_u32(slot + 60, crc32c(0, slot, 60));
 }
 
@@ -83,6 +85,7 @@ static int read_slots(struct cursor *cur, const uint8_t *uuid, bool *found, stru
         *found = true;
         cur->generation = get_u64(slot + 24);
         cur->pos = (struct spool_pos) {.seq = get_u64(slot + 32), .done = get_u64(slot + 40)};
+        cur->synced_seq = get_u64(slot + 48);
     }
     return 0;
 }

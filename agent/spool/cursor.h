@@ -9,7 +9,8 @@ struct cursor {
     int fd;
     uint64_t generation; /* of the newest slot */
     struct spool_pos pos;
-    bool is_dirty; /* pos is not written yet */
+    uint64_t synced_seq; /* all records before it were durable when it was saved */
+    bool is_dirty;       /* pos is not written yet */
     bool is_unsynced;
 };
 

@@ -133,9 +133,26 @@ static void find_ends(struct spool *spool)
     free(all);
 }
 
+/* Nothing counts in a file that was being made when a crash came. But its bytes must not come back, by a power cut, under
+ * the name of the next one that is made in its place. */
+static int remove_unfinished(const struct spool *spool, struct err *err)
+{
+    for (char *path;;) {
+        if (segment_find_unfinished(spool->dir, &path, err))
+            return -1;
+        if (!path)
+            return 0;
+        int rc = fs_unlink(path, err);
+        free(path);
+        if (rc)
+            return -1;
+    }
+}
+
 int store_list(struct spool *spool, struct err *err)
 {
-    if (segment_list(spool->dir, &spool->first, err) || check_headers(spool, err))
+    if (remove_unfinished(spool, err) || segment_list(spool->dir, &spool->first, err) ||
+        check_headers(spool, err))
         return -1;
     choose_uuid(spool);
     if (keep_own(spool, err))

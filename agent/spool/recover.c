@@ -3,7 +3,8 @@
  * Happy path: list; the newest segment with a whole checkpoint gives the registry; rolling forward over its records
  * and those of newer segments gives the positions; the cursor file says what is delivered; a new segment begins.
  * Older segments are not read: start-up time does not depend on the backlog.
- * Failure modes: a file that is not a segment of this spool goes to bad/ (list.c). A torn tail is cut off and counted: no position moved over it. No valid cursor: everything here is delivered (again). A cursor
+ * Failure modes: a file that is not a segment of this spool goes to bad/ (list.c). A torn tail is cut off and counted: no position moved over it. It begins with the first record that is not whole, of
+ * those that are not known to have been durable: a power cut may have taken it and left later ones. No valid cursor: everything here is delivered (again). A cursor
  * behind the end (a power cut took records the broker has already): it stays, new records get numbers from there.
  *
  * Two segments named .open: a crash came while the older one (A) was being closed; nothing behind its records was promised
@@ -45,6 +46,7 @@ static int roll_over(struct spool *spool, struct segment *seg, bool *has_checkpo
     const uint8_t *payload;
     if (scan_open(&scan, spool->dir, seg, NULL, err))
         return -1;
+    scan.sure_seq = spool->cursor.synced_seq;
     int rc;
     while ((rc = scan_next(&scan, &rec, &payload, err)) > 0) {
         if (!*has_checkpoint &&
@@ -95,7 +97,8 @@ static int remove_unfounded(struct spool *spool, struct segment *prev, struct er
 {
     struct segment *seg = prev->next;
     char *path = segment_path(spool->dir, seg);
-    int rc = fs_unlink(path, err);
+    /* gone for good before the one in front of it is closed, which would make its checkpoint count */
+    int rc = fs_unlink(path, err) || fs_sync_dir(spool->dir, err) ? -1 : 0;
     if (rc == 0) {
         log_warn("spool",
                  "%s: %llu bytes behind lost records left out; they are read from the logs again",
@@ -186,6 +189,7 @@ static int find_end(struct spool *spool, struct segment *seg, uint64_t *end, str
     const uint8_t *payload;
     if (scan_open(&scan, spool->dir, seg, NULL, err))
         return -1;
+    scan.sure_seq = spool->cursor.synced_seq;
     int rc;
     while ((rc = scan_next(&scan, &rec, &payload, err)) > 0)
         continue;
@@ -212,31 +216,39 @@ static int close_open_segments(struct spool *spool, struct err *err)
 
 /* ---- all together ---- */
 
-static int recover_cursor(struct spool *spool, struct err *err)
+static void recover_cursor(struct spool *spool, bool found)
 {
-    bool found;
-    if (cursor_open(&spool->cursor, spool->dir, spool->uuid, &found, err))
-        return -1;
     if (!found && spool->first)
         log_warn("spool", "%s: no valid cursor: everything in the spool is delivered again",
                  spool->dir);
     if (spool->first && spool->cursor.pos.seq < spool->first->base_seq)
         spool->cursor.pos = (struct spool_pos) {.seq = spool->first->base_seq};
-    spool->cursor.is_dirty = !found; /* a fresh spool has a cursor from its first moment */
-    if (spool->cursor.pos.seq >= spool->next_seq)
-        spool->next_seq = spool->cursor.pos.seq + (spool->cursor.pos.done > 0);
-    return 0;
+    spool->cursor.is_dirty = !found;   /* a fresh spool has a cursor from its first moment */
+    spool->cursor.is_unsynced = found; /* a killed posta may only have written it */
+    if (spool->cursor.pos.seq < spool->next_seq)
+        return;
+    if (spool->cursor.pos.done > 0) { /* the rest of this record comes again in another one */
+        spool->cursor.pos = (struct spool_pos) {.seq = spool->cursor.pos.seq + 1};
+        spool->cursor.is_dirty = true;
+    }
+    spool->next_seq = spool->cursor.pos.seq;
 }
 
 int store_recover(struct spool *spool, struct err *err)
 {
+    bool has_cursor;
     spool->next_seq = 1;
     spool->sources.next_no = 1;
-    if (store_list(spool, err) || recover_sources(spool, err) || recover_cursor(spool, err) ||
-        close_open_segments(spool, err))
+    if (store_list(spool, err) ||
+        cursor_open(&spool->cursor, spool->dir, spool->uuid, &has_cursor, err) ||
+        recover_sources(spool, err))
+        return -1;
+    recover_cursor(spool, has_cursor);
+    if (close_open_segments(spool, err))
         return -1;
     spool->synced_seq = spool->next_seq;
-    return store_begin_segment(spool, err) || cursor_save(&spool->cursor, spool->uuid, true, err)
+    /* first the cursor: what it has left behind must not look like a gap before the new segment */
+    return cursor_save(&spool->cursor, spool->uuid, true, err) || store_begin_segment(spool, err)
                ? -1
                : 0;
 }

@@ -3,8 +3,9 @@
  * Happy path: a window of the file is read ahead; header and payload verify; the next record follows.
  * Failure modes: (1) a header or a payload does not verify: the next multiple of 8 with a valid header is
  * searched; the salt makes a false find practically impossible. (2) nothing valid follows: in a segment named .open
- * this is the torn tail of a write that a crash interrupted, in a closed one it is damage. (3) a read error is
- * returned, nothing is skipped.
+ * this is the torn tail of a write that a crash interrupted, in a closed one it is damage. A power cut may keep what
+ * was written later and take what was written before: at a start, what is not known to have been durable ends with
+ * the first record that does not verify. (3) a read error is returned, nothing is skipped.
  * On close: the descriptor and the window are given back.
  */
 #include "scan.h"
@@ -26,8 +27,13 @@ int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct sp
     scan->window = (struct buf)BUF_INIT;
     scan_close(scan);
     buf_clear(&window);
-    *scan = (struct scan) {
-        .fd = fd, .seg = seg, .at = SEGMENT_HEADER_BYTES, .window = window, .stats = stats};
+    *scan = (struct scan) {.fd = fd,
+                           .seg = seg,
+                           .at = SEGMENT_HEADER_BYTES,
+                           .window = window,
+                           .stats = stats,
+                           .next_seq = on_disk.base_seq,
+                           .sure_seq = UINT64_MAX};
     return 0;
 }
 
@@ -104,7 +110,8 @@ static uint64_t find_header(struct scan *scan, uint64_t at, struct err *err)
 /* Nothing valid begins at scan->at. 1 = moved to the next valid header, 0 = this is the end. */
 static int skip_damage(struct scan *scan, const char *what, struct err *err)
 {
-    uint64_t next = find_header(scan, scan->at, err);
+    bool is_torn = scan->seg->is_open && scan->next_seq >= scan->sure_seq;
+    uint64_t next = is_torn ? scan->seg->size : find_header(scan, scan->at, err);
     if (err->kind)
         return -1;
     bool is_end = next == scan->seg->size;
@@ -141,6 +148,7 @@ int scan_next(struct scan *scan, struct record *rec, const uint8_t **payload, st
         int ok = check_record(scan, rec, payload, &why, err);
         if (ok > 0) {
             scan->at += record_size(rec);
+            scan->next_seq = rec->type == REC_CHECKPOINT ? rec->seq : rec->seq + 1;
             return 1;
         }
         int moved = ok < 0 ? -1 : skip_damage(scan, why, err);

@@ -14,7 +14,11 @@ struct scan {
     uint64_t at;         /* where the next record begins */
     struct buf window;   /* bytes of the file from window_at */
     uint64_t window_at;
-    uint64_t torn_at;          /* set when the end was reached: where the last whole record ends */
+    uint64_t torn_at;  /* set when the end was reached: where the last whole record ends */
+    uint64_t next_seq; /* the record expected next */
+    uint64_t
+        sure_seq; /* set by a start: records before it were durable. In a segment named .open the first one from
+                        * there on that does not verify is the end, whatever follows. UINT64_MAX = not so */
     struct spool_stats *stats; /* damage is counted here; NULL = not counted */
 };
 

@@ -148,6 +148,20 @@ int segment_list(const char *dir, struct segment **first, struct err *err)
     return failed ? err_sys(err, "list %s", dir) : 0;
 }
 
+int segment_find_unfinished(const char *dir, char **path, struct err *err)
+{
+    DIR *stream = opendir(dir);
+    if (!stream)
+        return err_sys(err, "list %s", dir);
+    *path = NULL;
+    for (struct dirent *entry; !*path && (entry = readdir(stream));)
+        if (entry->d_type != DT_DIR && strspn(entry->d_name, "0123456789abcdef") == 16 &&
+            strcmp(entry->d_name + 16, ".open.new") == 0)
+            *path = mem_printf("%s/%s", dir, entry->d_name);
+    closedir(stream);
+    return 0;
+}
+
 void segment_free_list(struct segment *first)
 {
     while (first) {

@@ -33,6 +33,9 @@ int segment_open(const char *dir, struct segment *seg, struct err *err) MUST_CHE
 
 /* Find the segments of a folder in order; anything else is left alone. Caller frees the list. */
 int segment_list(const char *dir, struct segment **first, struct err *err) MUST_CHECK;
+/* A file of the folder that did not get as far as its name before a crash: "<dir>/<no>.open.new"; NULL = there is none. Caller
+ * frees. */
+int segment_find_unfinished(const char *dir, char **path, struct err *err) MUST_CHECK;
 void segment_free_list(struct segment *first);
 
 /* Its name once it is closed. Caller frees. */

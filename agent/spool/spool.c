@@ -147,6 +147,8 @@ void spool_close(struct spool *spool)
     if (spool_sync(spool, &err))
         log_error("spool", "on close: %s", err.text);
     bool does_answer = !syncer_is_busy(spool->syncer);
+    if (spool->cursor.synced_seq != spool->synced_seq)
+        spool->cursor.is_dirty = true; /* damage found at the next start is no torn write */
     if (spool_save_cursor(spool, does_answer, &err))
         log_error("spool", "on close: %s", err.text);
     free_spool(spool);
@@ -276,6 +278,7 @@ static int save_with_positions(struct spool *spool, bool sync, struct err *err)
 
 int spool_save_cursor(struct spool *spool, bool sync, struct err *err)
 {
+    spool->cursor.synced_seq = spool->synced_seq;
     if (spool->memory)
         return save_with_positions(spool, sync, err);
     return cursor_save(&spool->cursor, spool->uuid, sync && spool->sync_mode != SYNC_NEVER, err);

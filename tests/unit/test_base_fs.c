@@ -229,6 +229,35 @@ static void folders_are_made_down_to_the_last(void **state)
     free(path);
 }
 
+static unsigned n_met;
+
+static void count_met(void)
+{
+    n_met++;
+}
+
+/* Each new one is there for good only when the one that it lies in is synced. */
+static void what_a_new_folder_lies_in_is_synced(void **state)
+{
+    char *path = path_in(*state, "a/b");
+    const struct fs_fault count = {.call = FS_SYNC_DIR, .nth = 1, .times = -1, .meets = count_met};
+    const struct fs_fault fail = {.call = FS_SYNC_DIR, .nth = 1, .fail = EIO};
+    fs_set_faults(&fail, 1);
+    assert_int_equal(fs_make_dirs(path, 0700, &err), -1);
+    char *want = mem_printf("make folder %s/a: sync folder %s: Input/output error", (char *)*state,
+                            (char *)*state);
+    assert_string_equal(err.text, want);
+    assert_false(file_exists(*state, "a"));
+    n_met = 0;
+    fs_set_faults(&count, 1);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(fs_make_dirs(path, 0700, &err), 0);
+    fs_set_faults(NULL, 0);
+    assert_int_equal(n_met, 2);
+    free(want);
+    free(path);
+}
+
 static void a_file_in_the_way_of_a_folder_is_named(void **state)
 {
     char *path = path_in(*state, "a/b");
@@ -315,6 +344,7 @@ int main(void)
         IN_FOLDER(a_failed_replace_leaves_the_old_or_the_new_file),
         IN_FOLDER(names_are_changed_and_taken_away),
         IN_FOLDER(folders_are_made_down_to_the_last),
+        IN_FOLDER(what_a_new_folder_lies_in_is_synced),
         IN_FOLDER(a_file_in_the_way_of_a_folder_is_named),
         IN_FOLDER(a_folder_that_cannot_be_made_is_an_error),
         IN_FOLDER(a_folder_of_another_owner_is_denied),
