@@ -96,20 +96,19 @@ drop_output() {
 
 # ---- judging ----
 
-# The numbers of the lines delivered. What a kill cut in the middle of a line does not count.
-numbers() { cat "$DIR/out"/events* 2>/dev/null | grep -a '}$' | grep -oaE 'seq=[0-9]+' | cut -d= -f2 | sort -n; }
-has_lines() { (($(cat "$DIR/out"/events* 2>/dev/null | wc -l) >= $1)); } # N
-n_delivered() { numbers | uniq | wc -l; }
-has_all() { (($(grep -cas . "$DIR/out/events") >= WRITTEN)) && (($(n_delivered) == WRITTEN)); }
+# count_lines: sets DIFFERENT and ALL, of the lines delivered; what a kill cut in the middle does not count
+count_lines() {
+    read -r DIFFERENT ALL < <("$TOOLS/seqcount" "$DIR/out"/events*)
+}
+has_lines() { count_lines && ((ALL >= $1)); } # N
+has_all() { count_lines && ((DIFFERENT >= WRITTEN)); }
 # each_once NAME [SECONDS]: all lines come, each once
 each_once() {
-    local total
     until_true "${2:-20}" has_all
-    total=$(numbers | wc -l)
-    if (($(n_delivered) == WRITTEN && total == WRITTEN)); then
+    if ((DIFFERENT == WRITTEN && ALL == WRITTEN)); then
         ok "$1: each of $WRITTEN lines is delivered once"
     else
-        not_ok "$1: each of $WRITTEN lines is delivered once" "$(n_delivered) different ones of $WRITTEN, $total in all"
+        not_ok "$1: each of $WRITTEN lines is delivered once" "$DIFFERENT different ones of $WRITTEN, $ALL in all"
     fi
 }
 # check_spool: of a copy, as if nothing were delivered; prints what spoolcheck says

@@ -55,7 +55,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin collect produce brokerd linewriter ringwriter ringjudge shim
+    (($# > 0)) || set -- kadmin collect produce brokerd linewriter ringwriter ringjudge seqcount shim
     for tool; do build "$tool"; done
 }
 
