@@ -8,7 +8,7 @@
 TOP=$DIR
 N=2000
 MAX_NTH=${MAX_NTH:-40}
-AT_ONCE=16
+AT_ONCE=8
 
 if is_sanitized; then
     skip "calls that fail" "the library that makes them fail does not go with a sanitizer build"
@@ -78,21 +78,19 @@ in_turn() { # COMMAND...: at most AT_ONCE at a time
 
 # Until the call does not happen so often in a run.
 nth_fails() { # CALL ERRNO TIMES SECONDS
-    local nth name
+    local nth
     for ((nth = 1; nth <= MAX_NTH; nth += 1)); do
-        name=$FS-$1-$2-$nth-$3
-        in_turn run_faulty "$name" "$4" SHIM_CALLS="$1" SHIM_DO="$2" SHIM_NTH="$nth" SHIM_TIMES="$3"
-        ((nth % AT_ONCE == 0)) || continue
-        wait
-        grep -q "^$FS-$1-$2-.*-$3 [^ ]* 0 " "$TOP/results" && return
+        run_faulty "$FS-$1-$2-$nth-$3" "$4" SHIM_CALLS="$1" SHIM_DO="$2" SHIM_NTH="$nth" SHIM_TIMES="$3"
+        ! grep -q "^$FS-$1-$2-$nth-$3 [^ ]* 0 " "$TOP/results" || return
     done
 }
+# Beside each other: a run mostly waits to try again.
 each_call_fails() { # TIMES SECONDS
     local call
-    for call in pwritev fdatasync fsync rename unlink ftruncate create pread; do nth_fails "$call" 5 "$@"; done
-    for call in pwritev create fallocate; do nth_fails "$call" 28 "$@"; done
-    nth_fails pwritev half "$@"
-    nth_fails open 24 "$@" # EMFILE
+    for call in pwritev fdatasync fsync rename unlink ftruncate create pread; do (nth_fails "$call" 5 "$@") & done
+    for call in pwritev create fallocate; do (nth_fails "$call" 28 "$@") & done
+    (nth_fails pwritev half "$@") &
+    (nth_fails open 24 "$@") & # EMFILE
     wait
 }
 
