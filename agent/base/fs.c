@@ -295,17 +295,28 @@ static int say_holder(int fd, const char *path, struct err *err)
                    pid);
 }
 
+/* Over the old one, not in place of it: a full disk may have no block for another. If it cannot be written, none is
+ * there: the lock holds without. */
+static void write_pid(int fd)
+{
+    struct err ignored;
+    char pid[32];
+    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    bool is_written = fs_pwrite(fd, pid, (size_t)len, 0, &ignored) == 0;
+    (void)(fs_truncate(fd, is_written ? (uint64_t)len : 0, &ignored) ==
+           0); /* only the first line counts */
+}
+
 int fs_lock(const char *path, struct err *err)
 {
     int fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
     if (fd < 0)
         return -1;
-    char pid[32];
-    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        (void)(errno == EWOULDBLOCK ? say_holder(fd, path, err) : err_sys(err, "lock %s", path));
-    else if (fs_truncate(fd, 0, err) == 0 && fs_pwrite(fd, pid, (size_t)len, 0, err) == 0)
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        write_pid(fd);
         return fd;
+    }
+    (void)(errno == EWOULDBLOCK ? say_holder(fd, path, err) : err_sys(err, "lock %s", path));
     (void)fs_close(fd); /* not ours */
     return -1;
 }

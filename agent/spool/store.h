@@ -85,9 +85,9 @@ int store_mend(struct spool *spool, struct err *err) MUST_CHECK;
 /* Forgotten sources from this one on in the list: their records are durable. */
 void store_let_leave(struct spool *spool, struct source *first);
 
-/* reserve.c: room kept back for a new segment on a full disk; give it: true if there was one. */
+/* reserve.c: room kept back for a new segment on a full disk; give it, as the file of this name: true if there was one. */
 void reserve_make(struct spool *spool);
-bool reserve_give(struct spool *spool);
+bool reserve_give(struct spool *spool, const char *to);
 
 /* spool.c: unlink the segments that are delivered. */
 void store_drop_delivered(struct spool *spool);
