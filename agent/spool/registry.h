@@ -2,6 +2,8 @@
 #ifndef SPOOL_REGISTRY_H
 #define SPOOL_REGISTRY_H
 
+#include "record.h"
+
 #include <posta/source.h>
 #include <posta/table.h>
 
@@ -29,15 +31,19 @@ void registry_clear(struct registry *reg);
 void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chunk_flags,
                     const void *bytes, size_t len);
 
+/* What a record other than a checkpoint does to the sources. */
+void registry_apply(struct registry *reg, const struct record *rec, const uint8_t *payload);
+
 /* Format: see registry.c. */
 void source_pack(const struct source *src, struct buf *out);
 /* Reads one from [*at, end), moves *at behind it. NULL if it does not fit. Caller owns the result. */
 struct source *source_unpack(const uint8_t **at, const uint8_t *end);
 /* One table of all that is in reg and, if it is not NULL, in more. */
 void registry_pack(const struct registry *reg, const struct registry *more, struct buf *out);
-/* Replaces the content by those sources of a table that are wanted; NULL = all. -1 if the bytes are not a whole table;
+/* Replaces the content by those sources of a table that are wanted; NULL = all. is_wanted is asked of each, with the position
+ * that the table says. -1 if the bytes are not a whole table;
  * what could be read is kept. */
 int registry_unpack(struct registry *reg, const uint8_t *bytes, size_t len,
-                    bool (*is_wanted)(const void *arg, uint32_t no), const void *arg);
+                    bool (*is_wanted)(void *arg, uint32_t no, uint64_t offset), void *arg);
 
 #endif

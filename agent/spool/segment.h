@@ -34,6 +34,8 @@ int segment_open(const char *dir, struct segment *seg, struct err *err) MUST_CHE
 /* Find the segments of a folder in order; anything else is left alone. Caller frees the list. */
 int segment_list(const char *dir, struct segment **first, struct err *err) MUST_CHECK;
 void segment_free_list(struct segment *first);
+/* Set end_seq of each: its records count up to the first one of any newer segment. */
+void segment_find_ends(struct segment *first);
 
 /* Its name once it is closed. Caller frees. */
 char *segment_closed_path(const char *dir, const struct segment *seg);
