@@ -18,3 +18,8 @@ enum hole source_meet(struct source *src, uint64_t at, bool has_missed, uint64_t
     *from = met;
     return at > met ? HOLE_BYTES : HOLE_NONE;
 }
+
+const char *source_name(const struct source *src)
+{
+    return *src->path ? src->path : "a file whose name was lost";
+}

@@ -26,4 +26,7 @@ static inline void source_met(struct source *src, uint64_t to)
         src->read_to = to;
 }
 
+/* For messages. */
+const char *source_name(const struct source *src);
+
 #endif

@@ -54,11 +54,6 @@ static bool add(struct losses *losses, uint64_t cursor_seq, const struct loss *l
     return true;
 }
 
-const char *source_name(const struct source *src)
-{
-    return *src->path ? src->path : "a file whose name was lost";
-}
-
 /* Of a record that the cursor is inside of, a part was delivered. */
 static uint64_t delivered_part(struct reader *reader, uint64_t len)
 {

@@ -25,6 +25,7 @@
 #include "registry.h"
 
 #include "account.h"
+#include "replay.h"
 
 #include <posta/bytes.h>
 #include <posta/intern.h>

@@ -2,8 +2,6 @@
 #ifndef SPOOL_REGISTRY_H
 #define SPOOL_REGISTRY_H
 
-#include "record.h"
-
 #include <posta/source.h>
 #include <posta/table.h>
 
@@ -30,9 +28,6 @@ void registry_clear(struct registry *reg);
  * come to the same state. */
 void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chunk_flags,
                     const void *bytes, size_t len);
-
-/* What a record other than a checkpoint does to the sources. */
-void registry_apply(struct registry *reg, const struct record *rec, const uint8_t *payload);
 
 /* Format: see registry.c. */
 void source_pack(const struct source *src, struct buf *out);

@@ -6,6 +6,7 @@
 #include "cursor.h"
 #include "record.h"
 #include "registry.h"
+#include "replay.h"
 #include "scan.h"
 #include "segment.h"
 #include "spool.h"
@@ -107,9 +108,6 @@ void missing_unknown(struct spool *spool, const struct source *src, uint64_t n);
 /* Bytes missing just before this record of a source, or before the end of what was read. */
 uint64_t missing_before(struct reader *reader, uint32_t source_no, uint64_t seq);
 void losses_free(struct losses *losses);
-/* For messages. */
-const char *source_name(const struct source *src);
-
 /* reader.c */
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err) MUST_CHECK;
 void reader_close(struct reader *reader);
