@@ -235,6 +235,40 @@ static int start_once(const char *dir, struct err *err)
     return 0;
 }
 
+static void note_tail(void *arg, const struct segment *seg, enum look_harm harm, uint64_t from,
+                      uint64_t to, const char *what)
+{
+    (void)seg, (void)from, (void)to, (void)what;
+    *(bool *)arg |= harm != LOOK_DAMAGED;
+}
+
+/* Is there something left that a start would put right? 1 = yes, 0 = no, -1. Not asked while it is locked: then ends are not
+ * looked at. */
+static int needs_start(const char *dir, struct err *err)
+{
+    bool is_needed = false;
+    const struct look_sink sink = {.arg = &is_needed, .harm = note_tail};
+    struct look look;
+    if (look_open(&look, dir, err))
+        return -1;
+    int rc = look_walk(&look, NULL, &sink, err);
+    is_needed |= look.rejects != NULL;
+    look_close(&look);
+    return rc ? -1 : is_needed;
+}
+
+/* What is there now, and what is lost. */
+static int check_again(const char *dir)
+{
+    struct look look;
+    struct err err;
+    if (look_open(&look, dir, &err))
+        return fail(&err);
+    int status = spool_check(&look);
+    look_close(&look);
+    return status == EXIT_START ? status : EXIT_TOLD;
+}
+
 static int repair_locked(const char *dir, bool is_dry)
 {
     struct repair_report report = {.say = say_step};
@@ -245,23 +279,30 @@ static int repair_locked(const char *dir, bool is_dry)
     return EXIT_TOLD;
 }
 
-static int repair(const char *dir, bool is_dry)
+static int repair(const char *dir)
 {
     struct err err;
-    if (is_dry)
-        return repair_locked(dir, true);
     char *path = mem_printf("%s/lock", dir);
     int lock = fs_lock(path, &err);
     free(path);
     if (lock < 0) {
-        (void)err_wrap(&err, "cannot repair while it is in use");
+        (void)err_wrap(&err, "stop posta before its spool is repaired");
         return fail(&err);
     }
     int status = repair_locked(dir, false);
     (void)fs_close(lock); /* gives it up: a start takes it itself */
-    if (status == EXIT_TOLD && start_once(dir, &err))
+    int rc = status == EXIT_TOLD ? needs_start(dir, &err) : 0;
+    if (rc > 0)
+        rc = start_once(dir, &err);
+    if (rc < 0)
         status = fail(&err);
-    return status;
+    return status == EXIT_TOLD ? check_again(dir) : status;
+}
+
+static int repair_or_try(const char *dir, bool is_dry)
+{
+    int status = is_dry ? repair_locked(dir, true) : repair(dir);
+    return is_dry && status == EXIT_TOLD ? check_again(dir) : status;
 }
 
 /* ---- all together ---- */
@@ -274,9 +315,8 @@ static int run(const struct place *place, const struct cli_args *args)
     if (look_open(&look, place->dir, &err))
         return fail(&err);
     if (strcmp(args->subcommand, "repair") == 0) {
-        status = repair(place->dir, args->is_dry_run);
         look_close(&look);
-        return status;
+        return repair_or_try(place->dir, args->is_dry_run);
     }
     show_live(&look);
     status = strcmp(args->subcommand, "ls") == 0      ? spool_ls(&look)

@@ -33,6 +33,15 @@ static void reject(struct look *look, struct segment **at, const char *why)
     free(seg);
 }
 
+/* text: "<path>: <why>", of the name that it has. */
+static void reject_bad(struct look *look, struct segment **at, const char *text)
+{
+    char *path = segment_path(look->dir, *at);
+    size_t len = strlen(path);
+    reject(look, at, strncmp(text, path, len) == 0 ? text + len + strlen(": ") : text);
+    free(path);
+}
+
 static int read_headers(struct look *look, struct err *err)
 {
     for (struct segment **at = &look->first; *at;) {
@@ -45,7 +54,7 @@ static int read_headers(struct look *look, struct err *err)
             *at = seg->next;
             free(seg);
         } else if (err->kind == ERR_CORRUPT) {
-            reject(look, at, err->text + strlen(look->dir) + strlen("/0123456789abcdef."));
+            reject_bad(look, at, err->text);
         } else {
             return -1;
         }
@@ -144,8 +153,9 @@ struct segment *look_segment(const struct look *look, uint64_t seq)
 
 uint64_t look_waiting(const struct look *look)
 {
-    uint64_t oldest = look->first ? look->first->base_seq : 1;
-    return look->cursor.seq > oldest ? look->cursor.seq : oldest;
+    uint64_t oldest = look->first ? look->first->base_seq : 1, cursor = look->cursor.seq;
+    bool has_lost_first = look->first && look->rejects && look->rejects->seg.no < look->first->no;
+    return cursor > oldest || (cursor && has_lost_first) ? cursor : oldest;
 }
 
 /* The first record, if it is a whole checkpoint: 1, 0, or -1. */

@@ -38,7 +38,8 @@ void look_close(struct look *look);
 
 /* Where reading begins: the newest segment that begins at or before this record. NULL if there is no segment. */
 struct segment *look_segment(const struct look *look, uint64_t seq);
-/* The oldest record that waits. */
+/* The oldest record that waits. The cursor's file may be older than the segments that are there: those that went were
+ * delivered, unless the oldest is there and is no segment any more. */
 uint64_t look_waiting(const struct look *look);
 
 /* When the segment was begun, by its checkpoint; 0 if that is damaged. -1: cannot be read. */
