@@ -15,9 +15,16 @@ enum hole {
     HOLE_UNKNOWN, /* something before `at`, or nothing: nobody knows where it began */
 };
 
-/* A record or a checkpoint says that src goes on at this place. has_missed: records are missing since the last checkpoint that
- * was whole; without that nothing is missing here. Everything before `at` counts as met from now on. */
-enum hole source_meet(struct source *src, uint64_t at, bool has_missed, uint64_t *from);
+/* Records that are missing since the last checkpoint that was whole. */
+struct missed {
+    bool has_waiting; /* they were to be delivered */
+    bool
+        has_delivered; /* some before the cursor: where a source stood at the cursor is not known then */
+};
+
+/* A record or a checkpoint says that src goes on at this place. Where no record that waits is missing, nothing is. Everything
+ * before `at` counts as met from now on. */
+enum hole source_meet(struct source *src, uint64_t at, struct missed missed, uint64_t *from);
 
 /* Met up to here, by a record that is there. */
 static inline void source_met(struct source *src, uint64_t to)

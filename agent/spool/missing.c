@@ -85,14 +85,15 @@ void missing_unknown(struct spool *spool, const struct source *src, uint64_t n)
               source_name(src), n > 1 ? " and other files" : "");
 }
 
-uint64_t missing_before(struct reader *reader, uint32_t source_no, uint64_t seq)
+uint64_t missing_before(struct reader *reader, const struct record *rec)
 {
     uint64_t bytes = 0;
     for (size_t i = 0; i < reader->losses.n; i++) {
         struct loss *loss = &reader->losses.at[i];
-        if (loss->source_no != source_no || (loss->seq && loss->seq != seq))
+        if (loss->source_no != rec->source_no || loss->to > rec->from ||
+            (loss->seq && loss->seq != rec->seq))
             continue;
-        loss->seq = seq;
+        loss->seq = rec->seq;
         bytes += loss->to - loss->from;
     }
     return bytes;

@@ -30,7 +30,16 @@ void reader_inherit(struct reader *reader, struct source *src)
         source_free(src); /* its records are ahead, and the one that tells of it is before them */
 }
 
-/* The records before this one are not there. */
+/* The records before this one, and from the one that was to come on, are not there. */
+static void note_walked(struct reader *reader, uint64_t seq)
+{
+    if (seq > reader->walked_seq && reader->walked_seq < reader->start_seq)
+        reader->missed.has_delivered = true;
+    if (seq > reader->walked_seq)
+        reader->walked_seq = seq;
+}
+
+/* The same of those that are to be given out. */
 static void miss_records_before(struct spool *spool, uint64_t seq)
 {
     struct reader *reader = &spool->reader;
@@ -41,7 +50,7 @@ static void miss_records_before(struct spool *spool, uint64_t seq)
         spool->stats.missing_records += seq - reader->next_seq;
     if (cursor.seq >= reader->next_seq && cursor.seq < seq)
         reader->missed_done = cursor.done;
-    reader->has_missed = true;
+    reader->missed.has_waiting = true;
     reader->next_seq = seq;
     if (seq > reader->counted_seq)
         reader->counted_seq = seq;
@@ -59,6 +68,7 @@ static int enter_segment(struct spool *spool, struct segment *seg, struct err *e
         scan_close(&reader->scan);
     }
     reader->seg = seg;
+    note_walked(reader, seg->base_seq);
     miss_records_before(spool, seg->base_seq);
     return 0;
 }
@@ -88,10 +98,12 @@ int reader_open(struct spool *spool, struct spool_pos at, struct err *err)
     if (at.seq < reader->next_seq) {
         unmeet(&spool->sources, reader->seen_no);
         unmeet(&spool->leaving, reader->seen_no);
-        reader->has_missed = false;
+        reader->missed = (struct missed) {0};
     }
     reader_close(reader);
+    reader->walked_seq = seg->base_seq;
     reader->next_seq = at.seq > seg->base_seq ? at.seq : seg->base_seq;
+    reader->start_seq = reader->next_seq;
     return enter_segment(spool, seg, err);
 }
 
@@ -121,7 +133,7 @@ static void meet_at_checkpoint(struct checkpoint *check, struct source *src, uin
     uint64_t from;
     if (!check->is_telling)
         return;
-    enum hole hole = source_meet(src, at, check->spool->reader.has_missed, &from);
+    enum hole hole = source_meet(src, at, check->spool->reader.missed, &from);
     if (hole == HOLE_BYTES)
         missing_found(check->spool, src, from, at);
     if (hole == HOLE_UNKNOWN) {
@@ -157,13 +169,13 @@ static void meet_end(struct checkpoint *check, struct source *src)
 {
     uint64_t from;
     struct reader *reader = &check->spool->reader;
-    if (registry_by_no(&reader->sources, src->no) || !*src->path || !reader->has_missed)
+    if (registry_by_no(&reader->sources, src->no) || !*src->path || !reader->missed.has_waiting)
         return;
     if (!(src->flags & SOURCE_ENDED)) {
         check->n_unknown++;
         missing_unknown(check->spool, src, 1);
         check->n_unknown--;
-    } else if (source_meet(src, src->offset, true, &from) == HOLE_BYTES) {
+    } else if (source_meet(src, src->offset, reader->missed, &from) == HOLE_BYTES) {
         missing_found(check->spool, src, from, src->offset);
     }
 }
@@ -184,7 +196,8 @@ static void note_checkpoint(struct spool *spool, const struct record *rec, const
         meet_end(&check, src);
     if (check.n_unknown)
         missing_unknown(spool, check.some, check.n_unknown);
-    reader->has_missed &= !check.is_telling;
+    if (check.is_telling)
+        reader->missed = (struct missed) {0};
     registry_clear(&before);
 }
 
@@ -218,7 +231,7 @@ static struct source *meet_source(struct spool *spool, const struct record *rec)
 {
     struct source *src = source_of(spool, rec->source_no);
     uint64_t from;
-    enum hole hole = source_meet(src, rec->from, spool->reader.has_missed, &from);
+    enum hole hole = source_meet(src, rec->from, spool->reader.missed, &from);
     if (hole == HOLE_BYTES)
         missing_found(spool, src, from, rec->from);
     if (hole == HOLE_UNKNOWN)
@@ -236,7 +249,7 @@ static void fill_item(struct spool *spool, const struct record *rec, const uint8
         .type = rec->type == REC_DATA ? SPOOL_DATA : SPOOL_END,
         .seq = rec->seq,
         .src = src,
-        .lost_before = missing_before(&spool->reader, rec->source_no, rec->seq),
+        .lost_before = missing_before(&spool->reader, rec),
         .proof = rec->type == REC_END ? (enum end_proof)rec->flags : 0,
         .end_offset = rec->from,
         .lost_bytes = rec->type == REC_END && rec->to > rec->from ? rec->to - rec->from : 0,
@@ -263,8 +276,11 @@ static int take_record(struct spool *spool, const struct record *rec, const uint
         note_checkpoint(spool, rec, payload);
     if (rec->type == REC_CHECKPOINT || rec->seq >= reader->seg->end_seq)
         return 0; /* the latter could not be synced here and was written again in a newer segment */
+    note_walked(reader, rec->seq);
     if (is_ahead)
         miss_records_before(spool, rec->seq);
+    if (reader->walked_seq == rec->seq)
+        reader->walked_seq++;
     if (rec->type == REC_SOURCE)
         note_source(spool, rec, payload);
     else

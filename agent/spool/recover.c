@@ -216,7 +216,7 @@ static void raise_cursor(struct spool *spool)
                   "not delivered",
                   (unsigned long long)seq, (unsigned long long)oldest - 1);
         spool->stats.missing_records += oldest - seq;
-        spool->reader.has_missed = true;
+        spool->reader.missed.has_waiting = true;
     }
     spool->cursor.pos = (struct spool_pos) {.seq = oldest};
 }

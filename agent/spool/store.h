@@ -25,10 +25,12 @@ struct reader {
         sources;      /* of the records read in this segment, those that are forgotten meanwhile */
     uint32_t seen_no; /* no source of this or a higher number was met in them */
     uint64_t counted_seq; /* records before it were counted as missing when they were */
-    bool has_missed;      /* records were missing since the last checkpoint that was whole */
+    struct missed missed;
     uint64_t missed_done; /* bytes of one of them that were delivered */
     struct losses losses;
-    uint64_t next_seq; /* the record expected next */
+    uint64_t next_seq;   /* the record expected next */
+    uint64_t start_seq;  /* the cursor's, where it began to read */
+    uint64_t walked_seq; /* as next_seq, but of the records before the cursor too */
 };
 
 struct spool {
@@ -105,8 +107,8 @@ int quarantine_region(const char *dir, const struct segment *seg, uint64_t from,
 void missing_found(struct spool *spool, const struct source *src, uint64_t from, uint64_t to);
 /* Of this file, and of n in all, it is not known. */
 void missing_unknown(struct spool *spool, const struct source *src, uint64_t n);
-/* Bytes missing just before this record of a source, or before the end of what was read. */
-uint64_t missing_before(struct reader *reader, uint32_t source_no, uint64_t seq);
+/* Bytes that are missing before this record, which begins at `from`, and after those that told of others. */
+uint64_t missing_before(struct reader *reader, const struct record *rec);
 void losses_free(struct losses *losses);
 /* reader.c */
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err) MUST_CHECK;

@@ -19,8 +19,9 @@ struct walk {
     const struct look_sink *sink;
     struct segment *seg;
     struct registry sources;
-    uint64_t next_seq; /* the record expected next; not before the cursor */
-    bool has_missed;   /* since the last checkpoint that was whole */
+    uint64_t next_seq;   /* the record expected next; not before the cursor */
+    uint64_t walked_seq; /* the same of all */
+    struct missed missed;
     uint64_t missed_done;
 };
 
@@ -40,20 +41,24 @@ static void damaged(void *arg, struct segment *seg, uint64_t from, uint64_t to, 
 static void miss_records_before(struct walk *walk, uint64_t seq)
 {
     struct spool_pos cursor = walk->look->cursor;
+    if (seq > walk->walked_seq && walk->walked_seq < look_waiting(walk->look))
+        walk->missed.has_delivered = true;
+    if (seq > walk->walked_seq)
+        walk->walked_seq = seq;
     if (seq <= walk->next_seq)
         return;
     if (walk->sink->gap)
         walk->sink->gap(walk->sink->arg, walk->next_seq, seq);
     if (cursor.seq >= walk->next_seq && cursor.seq < seq)
         walk->missed_done = cursor.done;
-    walk->has_missed = true;
+    walk->missed.has_waiting = true;
     walk->next_seq = seq;
 }
 
 static void meet(struct walk *walk, struct source *src, uint64_t at)
 {
     uint64_t from = READ_TO_UNKNOWN;
-    enum hole hole = source_meet(src, at, walk->has_missed, &from);
+    enum hole hole = source_meet(src, at, walk->missed, &from);
     if (hole == HOLE_BYTES) { /* of a record that the cursor is inside of, a part was delivered */
         uint64_t part = walk->missed_done < at - from ? walk->missed_done : at - from;
         walk->missed_done = 0;
@@ -79,10 +84,11 @@ static void take_checkpoint(struct walk *walk, const struct record *rec, const u
             meet(walk, src, src->offset);
     }
     for (struct source *src = old.first; src && walk->sink->lost; src = src->next)
-        if (walk->has_missed && *src->path && !(src->flags & SOURCE_ENDED) &&
+        if (walk->missed.has_waiting && *src->path && !(src->flags & SOURCE_ENDED) &&
             !registry_by_no(&walk->sources, src->no))
             walk->sink->lost(walk->sink->arg, src, READ_TO_UNKNOWN, 0);
-    walk->has_missed &= !is_telling;
+    if (is_telling)
+        walk->missed = (struct missed) {0};
     registry_clear(&old);
 }
 
@@ -140,6 +146,8 @@ static int take_record(struct walk *walk, uint64_t at, const struct record *rec,
             return 0; /* a newer segment has it */
         miss_records_before(walk, rec->seq);
         src = source_of(walk, rec, payload);
+        if (rec->seq == walk->walked_seq)
+            walk->walked_seq++;
         if (rec->seq >= walk->next_seq)
             walk->next_seq = rec->seq + 1;
         if (rec->seq >= walk->look->end_seq)
@@ -190,6 +198,7 @@ int look_walk(struct look *look, struct segment *from, const struct look_sink *s
     struct walk walk = {.look = look, .sink = sink, .next_seq = look_waiting(look)};
     const struct segment *prev = NULL;
     int rc = 0;
+    walk.walked_seq = from ? from->base_seq : look->first ? look->first->base_seq : 0;
     for (walk.seg = from ? from : look->first; walk.seg && rc == 0; walk.seg = walk.seg->next) {
         if (is_void(&walk, prev)) {
             tell_harm(&walk, LOOK_VOID, 0, walk.seg->size,
