@@ -20,7 +20,14 @@
 #include <posta/loop.h>
 
 /* Exit statuses; posta(8) documents them. */
-enum { EXIT_TOLD = 0, EXIT_USAGE = 1, EXIT_START = 2, EXIT_SPOOL = 3, EXIT_BUG = 70 };
+enum {
+    EXIT_TOLD = 0,
+    EXIT_USAGE = 1,
+    EXIT_DAMAGE = 1,
+    EXIT_START = 2,
+    EXIT_SPOOL = 3,
+    EXIT_BUG = 70
+};
 
 /* ---- registry.c: the only file that names parts ---- */
 extern const struct output *const all_outputs[]; /* ends with NULL */
@@ -133,6 +140,9 @@ struct agent_identity {
 };
 int identity_load(struct agent_identity *identity, const char *path_data,
                   struct err *err) MUST_CHECK;
+
+/* The same without making one: with a uuid of zeros if there is none. */
+void identity_peek(struct agent_identity *identity, const char *path_data);
 
 /* ---- dead_letter.c ---- */
 
@@ -327,5 +337,7 @@ void own_stats_stop(struct own_stats *own);
 int command_run(const struct cli_args *args);
 int command_test(const struct cli_args *args);
 int command_export(const struct cli_args *args);
+/* spool_command.c */
+int command_spool(const struct cli_args *args);
 
 #endif

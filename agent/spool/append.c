@@ -168,6 +168,7 @@ int spool_add_source(struct spool *spool, const struct source *proto, struct sou
 {
     struct source *src = source_copy(proto);
     src->no = spool->sources.next_no;
+    src->read_to = src->offset;
     src->first_seen_ns = clock_wall_ns();
     buf_clear(&spool->scratch);
     source_pack(src, &spool->scratch);

@@ -32,6 +32,7 @@ static int write_checkpoint(struct spool *spool, int fd, struct segment *seg, en
     struct record rec = {
         .type = REC_CHECKPOINT,
         .seq = seg->base_seq,
+        .to = spool->next_seq, /* as of the records before this one */
         .payload_len = (uint32_t)table.len,
         .payload_crc = crc32c(0, table.data, table.len),
         .time_ns = clock_wall_ns(),
@@ -83,7 +84,7 @@ static int64_t copy_from(struct spool *spool, struct segment *old, int fd, struc
     const uint8_t *payload;
     int64_t n = 0;
     int rc;
-    if (scan_open(&scan, spool->dir, old, &spool->stats, err))
+    if (scan_open(&scan, spool->dir, old, &spool->watch, err))
         return -1;
     if (scan.at < old->synced_size)
         scan.at = old->synced_size;

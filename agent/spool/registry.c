@@ -24,6 +24,9 @@
  */
 #include "registry.h"
 
+#include "account.h"
+#include "replay.h"
+
 #include <posta/bytes.h>
 #include <posta/intern.h>
 
@@ -173,6 +176,18 @@ void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chun
                            (is_open_line ? SOURCE_SKIPPING : 0));
 }
 
+void registry_apply(struct registry *reg, const struct record *rec, const uint8_t *payload)
+{
+    const uint8_t *at = payload;
+    struct source *src = registry_by_no(reg, rec->source_no);
+    if (rec->type == REC_SOURCE && (src = source_unpack(&at, payload + rec->payload_len)))
+        registry_put(reg, src);
+    else if (rec->type == REC_DATA && src)
+        source_advance(src, rec->from, rec->to, rec->flags, payload, rec->payload_len);
+    else if (rec->type == REC_END && src)
+        src->flags |= SOURCE_ENDED;
+}
+
 /* ---- on disk ---- */
 
 static uint16_t text_len(const char *text)
@@ -223,6 +238,7 @@ static void unpack_fixed(const uint8_t *head, struct source *src)
     src->flags = head[54];
     src->tail_units = head[55];
     src->tail_crc = get_u32(head + 60);
+    src->read_to = READ_TO_UNKNOWN;
 }
 
 /* Of the packed source at head; 0 if it does not fit. */
@@ -273,7 +289,7 @@ void registry_pack(const struct registry *reg, const struct registry *more, stru
 }
 
 int registry_unpack(struct registry *reg, const uint8_t *bytes, size_t len,
-                    bool (*is_wanted)(const void *arg, uint32_t no), const void *arg)
+                    bool (*is_wanted)(void *arg, uint32_t no, uint64_t offset), void *arg)
 {
     registry_clear(reg);
     if (len < 8)
@@ -283,7 +299,7 @@ int registry_unpack(struct registry *reg, const uint8_t *bytes, size_t len,
         size_t size = packed_size(at, end);
         if (size == 0)
             return -1;
-        if (is_wanted && !is_wanted(arg, get_u32(at)))
+        if (is_wanted && !is_wanted(arg, get_u32(at), get_u64(at + 8)))
             at += size;
         else
             registry_put(reg, source_unpack(&at, end));

@@ -28,7 +28,11 @@ const struct stat_row spool_stat_rows[] = {
     ROW(torn_bytes, "bytes", "unfinished write cut off at start"),
     ROW(damaged_regions, "places", "places left out because they were damaged"),
     ROW(damaged_bytes, "bytes", "bytes in damaged places"),
+    ROW(damaged_unkept, "places", "damaged places whose bytes could not be kept in bad/"),
     ROW(missing_records, "records", "records that damage took"),
+    ROW(missing_bytes, "bytes", "log bytes that damage took"),
+    ROW(missing_ranges, "ranges", "runs of log bytes that damage took"),
+    ROW(missing_unknown, "files", "files that lost an unknown number of bytes to damage"),
     ROW(dropped_bytes, "bytes", "log bytes given up because the spool was full"),
     ROW(memory_bytes, "bytes", "log bytes waiting in memory now (queue.mem)"),
     ROW(dropped_lines, "lines", "lines given up because the spool was full"),
@@ -91,6 +95,7 @@ static void close_files(struct spool *spool)
 static void free_spool(struct spool *spool)
 {
     reader_close(&spool->reader);
+    losses_free(&spool->reader.losses);
     if (syncer_free(
             spool->syncer)) /* else it may still sync and rename: no other posta may begin here */
         close_files(spool);
@@ -123,6 +128,7 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
     spool->wait_until_ns = INT64_MAX;
     spool->cursor = (struct cursor)CURSOR_INIT;
     spool->reader.scan = (struct scan)SCAN_INIT;
+    spool->watch = (struct scan_watch) {.damaged = store_damaged, .arg = spool};
     if (lock_and_recover(spool, err)) {
         free_spool(spool);
         return err_wrap(err, "open spool");

@@ -53,7 +53,11 @@ struct spool_stats {
     uint64_t torn_bytes;      /* cut off the end at start: a write that a crash interrupted */
     uint64_t damaged_regions; /* places skipped because a checksum differed */
     uint64_t damaged_bytes;   /* bytes in them */
+    uint64_t damaged_unkept;  /* of those places, their bytes could not be kept in bad/ */
     uint64_t missing_records; /* record numbers never seen by the reader because of damage */
+    uint64_t missing_bytes;   /* log bytes that were in them */
+    uint64_t missing_ranges;  /* runs of them */
+    uint64_t missing_unknown; /* files of which it is not known how many bytes were */
     uint64_t dropped_bytes;   /* log bytes given up because the spool was full */
     uint64_t dropped_lines;   /* lines in them */
     uint64_t memory_bytes;    /* waiting in memory now (queue.mem) */
@@ -167,6 +171,7 @@ struct spool_item {
         *src; /* identity as of this record; borrowed until the next spool_next or rewind */
     struct chunk chunk;   /* DATA; bytes borrowed until the next spool_next or rewind */
     uint64_t skip;        /* payload bytes at its beginning that were delivered before */
+    uint64_t lost_before; /* log bytes of src just before it that damage took */
     enum end_proof proof; /* END */
     uint64_t end_offset;  /* END: it was read up to here */
     uint64_t lost_bytes;  /* END: and these behind it were lost */

@@ -46,6 +46,7 @@ struct source {
     uint32_t tail_crc; /* crc32c */
     const struct source *
         kept; /* spool's, queue.mem: its delivered position while that is behind; not kept itself */
+    uint64_t read_to;           /* spool's: its reader has met everything before it; not kept */
     uint32_t scan_no;           /* tail's: the last look at the folder that found it; not kept */
     void *file;                 /* tail's: the open file, NULL = not open; not kept */
     struct source *prev, *next; /* in the registry's list */
