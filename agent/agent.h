@@ -283,8 +283,10 @@ struct intake {
     struct lane *lane;
     struct tail *tail;
     enum at_full at_full;
+    const struct settings *settings;
 
     struct loop_timer retry;
+    struct loop_task heal;
     bool is_blocked; /* tail was refused */
 };
 void intake_init(struct intake *in);
@@ -292,6 +294,11 @@ void intake_init(struct intake *in);
 struct tail_sink intake_sink(struct intake *in);
 /* There may be room now: if tail was refused, it is let on. */
 void intake_look_for_room(struct intake *in);
+
+/* ---- heal.c ---- */
+
+/* Task of an intake: read once more what is missing in its spool. */
+void heal_all(void *in);
 
 /* ---- pipeline.c ---- */
 

@@ -150,4 +150,5 @@ struct tail_sink intake_sink(struct intake *in)
 void intake_init(struct intake *in)
 {
     in->retry = (struct loop_timer) {.fire = try_again, .arg = in};
+    in->heal = (struct loop_task) {.run = heal_all, .arg = in};
 }

@@ -196,6 +196,12 @@ static struct lane make_lane(struct pipeline *pipe, void (*changed)(void *, bool
     return (struct lane) {.loop = pipe->loop, .changed = changed, .owner = pipe};
 }
 
+static void missed(void *arg)
+{
+    struct pipeline *pipe = arg;
+    loop_defer(pipe->loop, &pipe->intake.heal);
+}
+
 static int open_logs(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
@@ -204,7 +210,9 @@ static int open_logs(struct pipeline *pipe, struct err *err)
                                         .max_bytes = g->spool_max_bytes - taken,
                                         .segment_bytes = g->spool_segment_bytes,
                                         .sync_mode = (enum sync_mode)g->spool_sync,
-                                        .memory_bytes = g->is_in_memory ? g->memory_bytes : 0};
+                                        .memory_bytes = g->is_in_memory ? g->memory_bytes : 0,
+                                        .missed = missed,
+                                        .arg = pipe};
     pipe->logs = make_lane(pipe, logs_changed);
     return lane_open_spool(&pipe->logs, &config, g->spool_sync_ns, err);
 }
@@ -218,8 +226,10 @@ static struct sender_config sender_settings(const struct pipeline *pipe)
 static int open_sender(struct pipeline *pipe, struct err *err)
 {
     const struct sender_config config = sender_settings(pipe);
-    pipe->intake = (struct intake) {
-        .lane = &pipe->logs, .at_full = (enum at_full)pipe->conf->settings->globals.spool_at_limit};
+    pipe->intake =
+        (struct intake) {.lane = &pipe->logs,
+                         .at_full = (enum at_full)pipe->conf->settings->globals.spool_at_limit,
+                         .settings = pipe->conf->settings};
     intake_init(&pipe->intake);
     return lane_open_sender(&pipe->logs, &config, err);
 }

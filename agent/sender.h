@@ -93,6 +93,7 @@ struct strand {
     struct strand *older; /* the generation before, while it holds something */
     bool is_ended;        /* its last line was read */
     bool has_begun;       /* its first line was read */
+    bool is_healed;       /* a range of a log that was read again: no generation of it */
     size_t held_bytes;
     uint64_t since;   /* the place that was taken when it began to hold something */
     int64_t due_ns;   /* when what it holds is to be given on */

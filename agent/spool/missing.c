@@ -72,9 +72,12 @@ void missing_found(struct spool *spool, const struct source *src, uint64_t from,
         return;
     spool->stats.missing_ranges++;
     spool->stats.missing_bytes += to - from;
-    log_error("spool", "%s: bytes %llu to %llu (%llu bytes) were in damaged records: they are lost",
-              source_name(src), (unsigned long long)from, (unsigned long long)to,
-              (unsigned long long)(to - from));
+    log_error(
+        "spool",
+        "%s: bytes %llu to %llu (%llu bytes) were in damaged records: they are not in the spool",
+        source_name(src), (unsigned long long)from, (unsigned long long)to,
+        (unsigned long long)(to - from));
+    heal_note(spool, src, from, to);
 }
 
 void missing_unknown(struct spool *spool, const struct source *src, uint64_t n)

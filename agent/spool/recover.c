@@ -252,6 +252,7 @@ int store_recover(struct spool *spool, struct err *err)
         cursor_open(&spool->cursor, spool->dir, spool->uuid, &has_cursor, err) ||
         recover_sources(spool, err))
         return -1;
+    heal_drop_sources(spool);
     recover_cursor(spool, has_cursor);
     if (close_open_segments(spool, err))
         return -1;

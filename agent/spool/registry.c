@@ -62,6 +62,8 @@ static bool note_newest(const void *item, const void *key)
 {
     const struct search *search = key;
     struct source *src = (struct source *)(uintptr_t)item;
+    if (src->flags & SOURCE_HEALED)
+        return false;
     bool is_one = search->by_birth_only ? is_born_alike(&src->id, search->id)
                                         : file_id_equal(&src->id, search->id);
     if (is_one && (!*search->newest || (*search->newest)->no < src->no))

@@ -33,6 +33,7 @@ const struct stat_row spool_stat_rows[] = {
     ROW(missing_bytes, "bytes", "log bytes that damage took"),
     ROW(missing_ranges, "ranges", "runs of log bytes that damage took"),
     ROW(missing_unknown, "files", "files that lost an unknown number of bytes to damage"),
+    ROW(healed_bytes, "bytes", "of the missing bytes: read once more from the log"),
     ROW(dropped_bytes, "bytes", "log bytes given up because the spool was full"),
     ROW(memory_bytes, "bytes", "log bytes waiting in memory now (queue.mem)"),
     ROW(dropped_lines, "lines", "lines given up because the spool was full"),
@@ -101,6 +102,7 @@ static void free_spool(struct spool *spool)
         close_files(spool);
     segment_free_list(spool->first);
     memory_free(spool->memory);
+    heal_free(spool);
     registry_clear(&spool->sources);
     registry_clear(&spool->leaving);
     buf_free(&spool->scratch);
@@ -124,6 +126,8 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
     spool->max_bytes = config->max_bytes;
     spool->segment_bytes = config->segment_bytes;
     spool->sync_mode = config->sync_mode;
+    spool->missed = config->missed;
+    spool->missed_arg = config->arg;
     spool->fd = spool->closing_fd = spool->lock_fd = -1;
     spool->wait_until_ns = INT64_MAX;
     spool->cursor = (struct cursor)CURSOR_INIT;

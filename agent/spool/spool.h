@@ -40,6 +40,10 @@ struct spool_config {
     uint64_t
         segment_bytes; /* the next segment begins when one has reached this; it may be more while a sync is slow */
     enum sync_way sync_way;
+    void (*missed)(
+        void *
+            arg); /* spool_next has found that bytes of a log are missing: see spool_take_missing; or NULL */
+    void *arg;
 };
 
 /* Counted since the start; what a start found is in the recovered_ and damaged_ rows. */
@@ -58,6 +62,7 @@ struct spool_stats {
     uint64_t missing_bytes;   /* log bytes that were in them */
     uint64_t missing_ranges;  /* runs of them */
     uint64_t missing_unknown; /* files of which it is not known how many bytes were */
+    uint64_t healed_bytes;    /* of missing_bytes: read again from the log */
     uint64_t dropped_bytes;   /* log bytes given up because the spool was full */
     uint64_t dropped_lines;   /* lines in them */
     uint64_t memory_bytes;    /* waiting in memory now (queue.mem) */
@@ -179,6 +184,18 @@ struct spool_item {
 
 /* The next item in order. 1 = item filled, 0 = nothing more now, -1 = error (IO: try again later). */
 int spool_next(struct spool *spool, struct spool_item *item, struct err *err) MUST_CHECK;
+
+/* Bytes of a log that were in damaged records. */
+struct spool_missing {
+    struct source *src; /* a copy, the caller's: source_free */
+    uint64_t from, to;
+};
+/* The oldest that was not taken yet; of many only the newest are kept. */
+bool spool_take_missing(struct spool *spool, struct spool_missing *missing);
+/* They were read again from the log and are appended now: src is a source of its own, which ends with them, and is
+ * forgotten. proto: as spool_take_missing gave it. Lines in `bytes` are whole. FULL: nothing or not all was taken. */
+int spool_heal(struct spool *spool, const struct spool_missing *missing, const char *bytes,
+               struct err *err) MUST_CHECK;
 
 /* The record that spool_next would look for. */
 uint64_t spool_reading(const struct spool *spool);

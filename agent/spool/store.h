@@ -62,6 +62,10 @@ struct spool {
     struct cursor cursor;
     struct reader reader;
     struct spool_stats stats;
+    void (*missed)(void *arg);
+    void *missed_arg;
+    struct spool_missing *to_heal; /* oldest first */
+    size_t n_to_heal;
     struct memory *memory;   /* what waits, with queue.mem; else NULL */
     size_t n_unnoted;        /* sources with bytes that were dropped and not noted */
     uint64_t unnoted_bytes;  /* of them all */
@@ -69,6 +73,12 @@ struct spool {
     struct scan_watch watch; /* store_damaged */
     struct buf scratch;      /* payloads of SOURCE and CHECKPOINT records */
 };
+
+/* heal.c: these bytes are missing; they may be had once more from the log. */
+void heal_note(struct spool *spool, const struct source *src, uint64_t from, uint64_t to);
+void heal_free(struct spool *spool);
+/* Those that a kill left unfinished are no files. */
+void heal_drop_sources(struct spool *spool);
 
 /* append.c: at the end of seg; on failure nothing has moved. */
 int store_write_record(int fd, struct segment *seg, struct record *rec, const void *payload,

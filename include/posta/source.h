@@ -27,6 +27,8 @@ struct file_id {
 enum source_flag {
     SOURCE_ENDED = 1,    /* read to its proven end; remembered as long as the file is there */
     SOURCE_SKIPPING = 2, /* inside an over-long line whose rest is being left out */
+    SOURCE_HEALED =
+        4, /* not a file, but a range of one that was read once more; never found by its identity */
 };
 
 struct source {
