@@ -22,7 +22,8 @@
 enum { LINES_PER_TURN = 1024 };
 #define RETRY_NS (1 * NS_PER_S)
 
-enum { NO_SHIFT = 60 };
+/* SENDERS_MAX of them, and lines for some ten thousand years. */
+enum { NO_SHIFT = OUTPUT_TOKEN_BITS - 2 };
 #define PLACE_MASK ((UINT64_C(1) << NO_SHIFT) - 1)
 
 static const char *route_text(void *arg, unsigned route, const char *field)

@@ -25,6 +25,9 @@ judge_samples() { # LEAST
         "test \$(jq -r 'select(.event.dataset == \"posta.stats\" and .agent.type == \"metricbeat\") | .event.id' <'$DIR/samples' | sort -u | wc -l) -ge $1"
     equals "samples: none is twice" "$(jq -r .event.id <"$DIR/samples" | sort -u | wc -l)" "$(wc -l <"$DIR/samples")"
     equals "samples: in order of their own times" "$(jq -r '.["@timestamp"]' <"$DIR/samples" | sort)" "$(jq -r '.["@timestamp"]' <"$DIR/samples")"
+    equals "samples: the acknowledgements of both kinds are told apart" true \
+        "$(jq -s '.[-1].posta.stats | .samples_sender.lines_delivered >= 10 and
+            .sender.lines_delivered + .samples_sender.lines_delivered <= .kafka.acked' <"$DIR/samples")"
     equals "samples: the counters only grow" true \
         "$(jq -s '[.[].posta.stats.tail.bytes_read] | . == sort' <"$DIR/samples")"
 }

@@ -59,6 +59,7 @@ static inline int fake_send(void *self, const struct out_event *ev, uint64_t tok
     (void)self;
     if (fake_now->n_room == 0)
         return err_set(err, ERR_AGAIN, "busy");
+    assert_true(token < UINT64_C(1) << OUTPUT_TOKEN_BITS);
     fake_now->n_room -= fake_now->n_room != SIZE_MAX;
     assert_true(fake_now->n < MAX_OFFERS);
     struct offer *offer = &fake_now->offers[fake_now->n++];
