@@ -56,7 +56,16 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(wildcard tests/unit/*.h) $(LIB) $(TSAN_O
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(TSAN_OBJ) -lcmocka $(LIBS)
 
-tools:
+# Programs for scripts that work on a spool folder itself.
+DISK     := $(sort $(wildcard tests/disk/*.c))
+DISK_BIN := $(DISK:tests/disk/%.c=$(BUILD)/tests/disk/%)
+
+$(BUILD)/tests/disk/%: tests/disk/%.c $(LIB) $(TSAN_OBJ)
+	@echo "  TEST  $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(TSAN_OBJ) $(LIBS)
+
+tools: $(DISK_BIN)
 	$(Q)POSTA_TOOLS=$(BUILD)/tests/tools CC=$(CC) tests/tools/build.sh
 unit-bin: $(UNIT_BIN)
 
@@ -101,7 +110,7 @@ check-layers:
 	$(Q)tests/check/layers.sh
 
 check-format:
-	$(Q)clang-format --dry-run --Werror $(SRC) $(HDR) $(UNIT) $(TOOLS) $(FUZZ) && echo "  OK    format"
+	$(Q)clang-format --dry-run --Werror $(SRC) $(HDR) $(UNIT) $(TOOLS) $(DISK) $(FUZZ) && echo "  OK    format"
 
 check-docs: posta
 	$(Q)BUILD=$(BUILD) tests/check/docs.sh

@@ -1,7 +1,8 @@
 /* agent.h: how the files that join the folders fit together. Only files directly in agent/ include it.
  *
  *     main ─ run ─┬─ settings   configuration → checked structs of the parts (registry: which parts there are)
- *                 ├─ pipeline   tail → spool; stops inputs when it is full, drains on exit
+ *                 ├─ pipeline   joins them; the order of starting and stopping
+ *                 ├─ intake     tail → spool; what happens when it is full
  *                 ├─ saver      when the spool is made durable
  *                 └─ sender     spool → lines → events → output; verdicts → cursor
  */
@@ -19,7 +20,14 @@
 #include <posta/loop.h>
 
 /* Exit statuses; posta(8) documents them. */
-enum { EXIT_TOLD = 0, EXIT_USAGE = 1, EXIT_START = 2, EXIT_SPOOL = 3, EXIT_BUG = 70 };
+enum {
+    EXIT_TOLD = 0,
+    EXIT_USAGE = 1,
+    EXIT_DAMAGE = 1,
+    EXIT_START = 2,
+    EXIT_SPOOL = 3,
+    EXIT_BUG = 70
+};
 
 /* ---- registry.c: the only file that names parts ---- */
 extern const struct output *const all_outputs[]; /* ends with NULL */
@@ -27,6 +35,9 @@ extern const struct parser
     *const all_parsers[]; /* what `parsers` of an input may name; ends with NULL */
 
 /* ---- settings.c ---- */
+
+/* The spool is full: read no more, or drop one end of it. */
+enum at_full { FULL_BLOCKS, FULL_DROPS_OLDEST, FULL_DROPS_NEWEST };
 
 struct globals {
     char *name;
@@ -39,9 +50,15 @@ struct globals {
     struct str_list log_selectors;
     bool metrics_enabled;
     int64_t metrics_period_ns;
+    bool metrics_events;
+    uint64_t metrics_share; /* percent */
     int64_t shutdown_ns;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
+    bool is_in_memory; /* queue.mem */
+    uint64_t memory_bytes;
+    int spool_at_limit; /* enum at_full */
+    int spool_sync;     /* enum sync_mode */
     int64_t spool_sync_ns;
 };
 struct input_settings {
@@ -124,6 +141,9 @@ struct agent_identity {
 int identity_load(struct agent_identity *identity, const char *path_data,
                   struct err *err) MUST_CHECK;
 
+/* The same without making one: with a uuid of zeros if there is none. */
+void identity_peek(struct agent_identity *identity, const char *path_data);
+
 /* ---- dead_letter.c ---- */
 
 struct dead_letter {
@@ -150,21 +170,28 @@ struct sender_stats {
 };
 extern const struct stat_row sender_stat_rows[];
 
+/* Events come from several spools, one for each kind, over one output: the sender of log lines opens it, others send
+ * beside it, and before it when there is little room, so that no kind waits behind a backlog of another. */
 struct sender;
 struct sender_config {
     struct loop *loop;
     struct spool *spool;
     const struct settings *settings;
     const struct agent_identity *identity;
+    struct sender *beside;    /* who has opened the output; NULL = it is opened here */
+    bool has_events;          /* the spool's lines are ready events, not lines of logs */
     void (*moved)(void *arg); /* the cursor moved: the spool may have room */
     void *arg;
 };
-/* Opens the output. */
+enum { SENDERS_MAX = 4 }; /* on one output */
 int sender_new(struct sender **sender, const struct sender_config *config,
                struct err *err) MUST_CHECK;
+/* The one that opened the output goes first: it closes it. */
 void sender_free(struct sender *sender);
 /* Offer nothing from this record on: posta is going. */
 void sender_stop_at(struct sender *sender, uint64_t seq);
+/* shed.c: give up what is in the oldest segment of the spool, counted and said. False if nothing can go. */
+bool sender_drop_oldest(struct sender *sender);
 /* There is something new in the spool. */
 void sender_wake(struct sender *sender);
 /* Everything in the spool has its verdict. */
@@ -176,6 +203,8 @@ bool sender_is_settled(const struct sender *sender);
 void sender_let_go(struct sender *sender);
 /* Counters of the output, with their rows; NULL if it has none. */
 const void *sender_output_stats(const struct sender *sender);
+/* Who the events say they are from. Its texts are borrowed from settings and identity. */
+struct event_agent sender_agent(const struct sender *sender);
 /* What the output needs to resolve topics; for check and test too. */
 struct output_env sender_env(struct sender *sender);
 
@@ -202,6 +231,75 @@ void saver_appended(struct saver *saver, size_t bytes);
 void saver_hurry(struct saver *saver);
 void saver_cursor_moved(struct saver *saver);
 
+/* ---- lane.c ---- */
+
+/* The first part is the owner's to fill in. */
+struct lane {
+    struct loop *loop;
+    void (*changed)(void *owner,
+                    bool marks_moved); /* more is durable or delivered; there may be room */
+    void *owner;
+
+    struct spool *spool;
+    struct saver saver;
+    struct sender *sender;
+    enum sync_mode sync_mode;
+    struct spool_pos
+        stop_at;       /* what was there when told to stop; it is delivered before posta goes */
+    uint64_t told_seq; /* of the cursor, when it was last told that marks moved */
+};
+int lane_open_spool(struct lane *lane, const struct spool_config *config, int64_t sync_ns,
+                    struct err *err) MUST_CHECK;
+/* Loop, spool, moved and arg are filled in. */
+int lane_open_sender(struct lane *lane, const struct sender_config *config,
+                     struct err *err) MUST_CHECK;
+void lane_appended(struct lane *lane, size_t bytes);
+/* Everything has its verdict. */
+bool lane_is_delivered(const struct lane *lane);
+/* From now on only what is there is delivered. */
+void lane_stop(struct lane *lane);
+bool lane_is_stopped(const struct lane *lane);
+/* Behind sender_free. Waits for the disk until then (monotonic). Fine for one that was not opened. */
+void lane_close_spool(struct lane *lane, int64_t until_ns);
+
+/* ---- samples.c ---- */
+
+struct samples {
+    struct lane lane; /* the owner fills in its first part */
+    struct source *src;
+};
+/* Bytes of the spool that are the samples'. */
+uint64_t samples_share(const struct globals *globals);
+/* config: with .beside set to the sender whose output is shared. */
+int samples_open(struct samples *samples, const struct sender_config *config,
+                 struct err *err) MUST_CHECK;
+/* Take in one event, without a line end; changes the buffer. Never fails: what has no room is dropped and counted. */
+void samples_put(struct samples *samples, struct buf *event);
+
+/* ---- intake.c ---- */
+
+/* The first part is the owner's to fill in. */
+struct intake {
+    struct lane *lane;
+    struct tail *tail;
+    enum at_full at_full;
+    const struct settings *settings;
+
+    struct loop_timer retry;
+    struct loop_task heal;
+    bool is_blocked; /* tail was refused */
+};
+void intake_init(struct intake *in);
+/* Where tail puts what it reads. */
+struct tail_sink intake_sink(struct intake *in);
+/* There may be room now: if tail was refused, it is let on. */
+void intake_look_for_room(struct intake *in);
+
+/* ---- heal.c ---- */
+
+/* Task of an intake: read once more what is missing in its spool. */
+void heal_all(void *in);
+
 /* ---- pipeline.c ---- */
 
 struct pipeline;
@@ -221,9 +319,32 @@ struct report_row {
 };
 void report_line(struct buf *line, const struct report_row *rows);
 
+/* ---- own_stats.c ---- */
+
+enum { REPORT_PARTS_MAX = 8 };
+/* The owner's to fill in, but for the last part. */
+struct own_stats {
+    struct loop *loop;
+    struct samples *samples;
+    const struct event_agent *agent;
+    char *extra; /* ready members of every event; taken */
+    int64_t period_ns;
+    void (*report)(void *arg,
+                   struct report_row rows[static REPORT_PARTS_MAX]); /* ends with {NULL} */
+    void *arg;
+
+    struct loop_timer timer;
+    uint64_t number;
+};
+void own_stats_start(struct own_stats *own);
+void own_stats_send(struct own_stats *own);
+void own_stats_stop(struct own_stats *own);
+
 /* ---- commands ---- */
 int command_run(const struct cli_args *args);
 int command_test(const struct cli_args *args);
 int command_export(const struct cli_args *args);
+/* spool_command.c */
+int command_spool(const struct cli_args *args);
 
 #endif

@@ -65,3 +65,18 @@ int identity_load(struct agent_identity *identity, const char *path_data, struct
     identity->host[sizeof identity->host - 1] = '\0';
     return rc ? err_wrap(err, "identity") : 0;
 }
+
+void identity_peek(struct agent_identity *identity, const char *path_data)
+{
+    struct buf meta = BUF_INIT;
+    struct err ignored; /* then it has none yet */
+    *identity = (struct agent_identity) {.id = "00000000-0000-0000-0000-000000000000",
+                                         .ephemeral_id = "00000000-0000-0000-0000-000000000000"};
+    char *path = mem_printf("%s/meta.json", path_data);
+    if (fs_read_file(path, META_BYTES_MAX, &meta, &ignored) == 0)
+        (void)find_uuid(buf_str(&meta), identity->id);
+    buf_free(&meta);
+    free(path);
+    if (gethostname(identity->host, sizeof identity->host - 1) < 0)
+        identity->host[0] = '\0';
+}

@@ -31,6 +31,8 @@ static const struct cli_command commands[] = {
      "check the configuration; connect to the output for real"},
     {"export", "config|reference|manual", command_export,
      "print the configuration in force, or every option there is"},
+    {"spool", "ls|check|cat|export|repair", command_spool,
+     "look into the spool, beside a running posta or without; repair it"},
     {"version", NULL, command_version, "print the versions of posta and its libraries"},
     {"help", NULL, command_help, "print this"},
     {0},

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 static const char *const levels[] = {"debug", "info", "warning", "error", "critical", NULL};
+static const char *const sync_modes[] = {"interval", "always", "never", NULL};
+static const char *const at_limit[] = {"block", "drop_oldest", "drop_newest", NULL};
 static const char *const input_types[] = {"filestream", "log", NULL};
 
 #define AT(field) .at = offsetof(struct globals, field)
@@ -56,6 +58,14 @@ static const struct option global_options[] = {
      .min = "100ms",
      AT(metrics_period_ns),
      .doc = "How often."},
+    {.name = "logging.metrics.events",
+     .type = OPT_BOOL,
+     .def = "false",
+     .own = true,
+     AT(metrics_events),
+     .doc =
+         "Send the counters as an event as well, each period, where the lines go; event.dataset is "
+         "posta.stats, agent.type metricbeat."},
     {.name = "logging.metrics.namespaces", .type = OPT_IGNORED, .doc = "all counters are shown"},
     {.name = "logging.to_stderr",
      .type = OPT_IGNORED,
@@ -86,7 +96,16 @@ static const struct option global_options[] = {
      .def = "10GB",
      .min = "1MB",
      AT(spool_max_bytes),
-     .doc = "Largest size of the spool; when it is reached, reading stops until there is room."},
+     .doc = "Largest size of the spool; at_limit says what happens when it is reached."},
+    {.name = "queue.disk.at_limit",
+     .type = OPT_WORD,
+     .words = at_limit,
+     .def = "block",
+     .own = true,
+     AT(spool_at_limit),
+     .doc = "When the spool, or its disk, is full: block, and the files keep what is not read; "
+            "drop_oldest: the oldest segment is given up; drop_newest: what is read is given up. "
+            "What is dropped is counted and said."},
     {.name = "queue.disk.segment_size",
      .type = OPT_BYTES,
      .def = "16MB",
@@ -95,6 +114,14 @@ static const struct option global_options[] = {
      AT(spool_segment_bytes),
      .doc = "Size of one file of the spool; at most a quarter of max_size is used. Beats' default "
             "is a tenth of max_size."},
+    {.name = "queue.disk.sync",
+     .type = OPT_WORD,
+     .words = sync_modes,
+     .def = "interval",
+     .own = true,
+     AT(spool_sync),
+     .doc = "When the spool is synced to disk: each sync_interval; always, at once, and nothing is "
+            "sent before it is durable; or never. It matters for power cuts only."},
     {.name = "queue.disk.sync_interval",
      .type = OPT_DURATION,
      .def = "50ms",
@@ -103,6 +130,17 @@ static const struct option global_options[] = {
      AT(spool_sync_ns),
      .doc = "How long what was read may wait to be synced to disk; a kill loses nothing of it, a "
             "power cut may."},
+    {.name = "queue.disk.share.metrics",
+     .type = OPT_COUNT,
+     .def = "5",
+     .min = "1",
+     .max = "50",
+     .own = true,
+     AT(metrics_share),
+     .doc = "Percent of max_size that samples may take, 256KB at least, and lines may not: no kind "
+            "crowds "
+            "out another. When it is full the oldest samples go. Only taken off when there are "
+            "samples."},
     {.name = "queue.disk.read_ahead", .type = OPT_IGNORED, .doc = "the spool is read in blocks"},
     {.name = "queue.disk.write_ahead",
      .type = OPT_IGNORED,
@@ -113,10 +151,17 @@ static const struct option global_options[] = {
     {.name = "queue.disk.max_retry_interval",
      .type = OPT_IGNORED,
      .doc = "posta tries again each second"},
-    {.name = "queue.mem",
-     .type = OPT_IGNORED,
-     .doc =
-         "everything goes through the spool; put queue.disk.path on a tmpfs to keep it in memory"},
+    {.name = "queue.mem.max_size",
+     .type = OPT_BYTES,
+     .def = "4MB",
+     .min = "256KB",
+     .own = true,
+     AT(memory_bytes),
+     .doc = "With queue.mem (in place of queue.disk) lines are not copied to a spool: they wait in "
+            "their files, so many bytes of them in memory, and only positions are kept on disk."},
+    {.name = "queue.mem.events", .type = OPT_IGNORED, .doc = "set queue.mem.max_size, in bytes"},
+    {.name = "queue.mem.flush", .type = OPT_IGNORED, .doc = "the output makes its batches"},
+    {.name = "queue.mem.immediate_shutdown", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
     {.name = "max_procs", .type = OPT_IGNORED, .doc = "posta does its work in one thread"},
     {.name = "timestamp.precision", .type = OPT_IGNORED, .doc = "times are in milliseconds"},
     {0},
@@ -144,7 +189,6 @@ static const struct option foreign_options[] = {
      .doc = "name the files in filebeat.inputs"},
     {.name = "metricbeat", .type = OPT_REFUSED, .doc = "posta takes no samples yet"},
     {.name = "heartbeat", .type = OPT_REFUSED, .doc = "posta makes no checks yet"},
-    {.name = "queue.mem.events", .type = OPT_IGNORED, .doc = "everything goes through the spool"},
     {0},
 };
 

@@ -1,9 +1,8 @@
 /* pipeline.c: tail → spool → sender, and the order of starting and stopping.
  *
- * Happy path: a chunk from tail is appended to the spool and the sender is woken; the saver has it made durable. tail hears
- * when marks became durable or delivered.
- * Failure modes: the spool is full or cannot be written: tail stops reading (the files keep the lines), it is said, and tried
- * again each second and whenever delivery has made room.
+ * Happy path: what tail reads goes through the intake into the spool, the saver has it made durable, the sender takes it from
+ * there. tail hears when marks became durable or delivered.
+ * Failure modes: those of the parts (intake.c, saver.c, sender.c); a start that fails undoes what was started.
  * On close: SIGTERM or SIGINT: read what is in the files, wait for the verdicts and the disk until shutdown.deadline, save
  * the cursor, go. A second signal ends the waiting. What is not delivered is in the spool.
  */
@@ -15,7 +14,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#define RETRY_NS (1 * NS_PER_S)
 /* For what came while the last verdicts were waited for: it is there at the next start. */
 #define LAST_READ_NS (1 * NS_PER_S)
 /* For the disk at the end, also when the brokers took all the time there was. */
@@ -24,161 +22,60 @@
 struct pipeline {
     const struct pipeline_config *conf;
     struct loop *loop;
-    struct spool *spool;
     struct tail *tail;
-    struct sender *sender;
     struct agent_identity identity;
-    struct saver saver;
-    struct loop_timer retry, report, deadline;
+    struct lane logs;
+    struct intake intake;
+    struct samples samples; /* its sender is NULL where there are none */
+    struct event_agent agent;
+    struct own_stats own;
+    struct loop_timer report, deadline;
     struct loop_task check_end;
-    bool is_blocked;          /* tail was refused */
-    bool is_stopping;         /* told to stop: what comes now is kept for the next start */
-    uint64_t told_seq;        /* of the cursor, when tail was told last that it moved */
-    struct spool_pos stop_at; /* what was there when told; it is delivered before posta goes */
+    bool is_stopping; /* told to stop: what comes now is kept for the next start */
     int n_signals;
     int64_t end_ns; /* when it must be over; 0 = not told to stop */
     struct buf last_report;
 };
 
-/* ---- tail's sink ---- */
-
-static struct source *sink_sources(void *arg)
-{
-    return spool_sources(((struct pipeline *)arg)->spool);
-}
-
-static int refused(struct pipeline *pipe, struct err *err)
-{
-    pipe->is_blocked = true;
-    if (!timer_is_set(&pipe->retry))
-        loop_set_timer(pipe->loop, &pipe->retry, RETRY_NS);
-    (void)err; /* tail says it */
-    return -1;
-}
-
-static void appended(struct pipeline *pipe, size_t bytes)
-{
-    saver_appended(&pipe->saver, bytes);
-    sender_wake(pipe->sender);
-}
-
-static int sink_add(void *arg, const struct source *proto, struct source **src, struct err *err)
-{
-    struct pipeline *pipe = arg;
-    if (spool_add_source(pipe->spool, proto, src, err))
-        return refused(pipe, err);
-    appended(pipe, 0);
-    return 0;
-}
-
-static int sink_append(void *arg, struct source *src, const struct chunk *chunk, struct err *err)
-{
-    struct pipeline *pipe = arg;
-    if (spool_append(pipe->spool, src, chunk, err))
-        return refused(pipe, err);
-    appended(pipe, chunk->len);
-    return 0;
-}
-
-static int sink_end(void *arg, struct source *src, enum end_proof proof, uint64_t lost_bytes,
-                    struct err *err)
-{
-    struct pipeline *pipe = arg;
-    if (spool_end_source(pipe->spool, src, proof, lost_bytes, err))
-        return refused(pipe, err);
-    appended(pipe, 0);
-    return 0;
-}
-
-static void sink_forget(void *arg, struct source *src)
-{
-    spool_forget(((struct pipeline *)arg)->spool, src);
-}
-
-static struct source *sink_by_id(void *arg, const struct file_id *id)
-{
-    return spool_source_by_id(((struct pipeline *)arg)->spool, id);
-}
-
-static struct source *sink_by_birth(void *arg, uint64_t ino, int64_t btime_ns)
-{
-    return spool_source_by_birth(((struct pipeline *)arg)->spool, ino, btime_ns);
-}
-
-static uint64_t sink_mark(void *arg)
-{
-    return spool_mark(((struct pipeline *)arg)->spool);
-}
-
-static void sink_hurry(void *arg)
-{
-    saver_hurry(&((struct pipeline *)arg)->saver);
-}
-
-static bool sink_is_durable(void *arg, uint64_t mark)
-{
-    return spool_is_durable(((struct pipeline *)arg)->spool, mark);
-}
-
-static bool sink_is_delivered(void *arg, uint64_t mark)
-{
-    return spool_is_delivered(((struct pipeline *)arg)->spool, mark);
-}
-
-static void try_again(void *arg)
-{
-    struct pipeline *pipe = arg;
-    pipe->is_blocked = false;
-    tail_resume(pipe->tail);
-}
-
 /* ---- the watermarks ---- */
 
-/* While it starts and ends there is no tail. */
-static void marks_moved(struct pipeline *pipe)
-{
-    if (pipe->tail)
-        tail_marks_moved(pipe->tail);
-}
-
 /* Delivered and closed, a segment goes: there may be room. */
-static void look_for_room(struct pipeline *pipe)
+static void samples_changed(void *arg, bool marks_moved)
 {
-    if (pipe->is_blocked && !pipe->is_stopping)
-        loop_set_timer(pipe->loop, &pipe->retry, 0);
+    struct pipeline *pipe = arg;
+    (void)marks_moved; /* nobody waits for them */
     if (pipe->is_stopping || pipe->conf->once)
         loop_defer(pipe->loop, &pipe->check_end);
 }
 
-static void synced(void *arg)
-{
-    marks_moved(arg);
-    look_for_room(arg);
-}
-
-static void cursor_moved(void *arg)
+/* While it starts and ends there is no tail. */
+static void logs_changed(void *arg, bool marks_moved)
 {
     struct pipeline *pipe = arg;
-    saver_cursor_moved(&pipe->saver);
-    if (pipe->told_seq != spool_cursor(pipe->spool).seq) { /* marks lie between records */
-        pipe->told_seq = spool_cursor(pipe->spool).seq;
-        marks_moved(pipe);
-    }
-    look_for_room(pipe);
+    if (marks_moved && pipe->tail)
+        tail_marks_moved(pipe->tail);
+    if (!pipe->is_stopping)
+        intake_look_for_room(&pipe->intake);
+    samples_changed(pipe, marks_moved);
 }
 
 /* ---- ending ---- */
 
-static bool is_delivered(const struct pipeline *pipe)
+static bool has_samples(const struct pipeline *pipe)
 {
-    return sender_is_idle(pipe->sender) && spool_is_drained(pipe->spool);
+    return pipe->samples.lane.sender != NULL;
 }
 
-/* What parsers hold back stays before the cursor for the next start. */
+static bool is_delivered(const struct pipeline *pipe)
+{
+    return lane_is_delivered(&pipe->logs) &&
+           (!has_samples(pipe) || lane_is_delivered(&pipe->samples.lane));
+}
+
 static bool is_stopped(const struct pipeline *pipe)
 {
-    return !spool_pos_less(spool_cursor(pipe->spool), pipe->stop_at) ||
-           sender_is_settled(pipe->sender);
+    return lane_is_stopped(&pipe->logs) &&
+           (!has_samples(pipe) || lane_is_stopped(&pipe->samples.lane));
 }
 
 static void check_end(void *arg)
@@ -189,14 +86,31 @@ static void check_end(void *arg)
     if (pipe->is_stopping ? is_stopped(pipe) : is_delivered(pipe))
         loop_stop(pipe->loop);
     else if (pipe->conf->once && !pipe->is_stopping)
-        sender_let_go(pipe->sender);
+        sender_let_go(pipe->logs.sender);
+}
+
+/* Where the rest is for the next start. */
+static const char *left_where(const struct pipeline *pipe)
+{
+    return pipe->conf->settings->globals.is_in_memory ? "what is not delivered is read again"
+                                                      : "what is not delivered is in the spool";
 }
 
 static void deadline_passed(void *arg)
 {
     struct pipeline *pipe = arg;
-    log_warn("pipeline", "shutdown.deadline has passed: what is not delivered stays in the spool");
+    log_warn("pipeline", "shutdown.deadline has passed: %s at the next start", left_where(pipe));
     loop_stop(pipe->loop);
+}
+
+/* The last counters are of now. */
+static void stop_lanes(struct pipeline *pipe)
+{
+    lane_stop(&pipe->logs);
+    if (!has_samples(pipe))
+        return;
+    own_stats_send(&pipe->own);
+    lane_stop(&pipe->samples.lane);
 }
 
 static void told_to_stop(void *arg, int signo)
@@ -204,23 +118,21 @@ static void told_to_stop(void *arg, int signo)
     struct pipeline *pipe = arg;
     int64_t wait_ns = pipe->n_signals ? 0 : pipe->conf->settings->globals.shutdown_ns;
     pipe->end_ns = clock_mono_ns() + wait_ns;
-    spool_wait_until(pipe->spool, pipe->end_ns);
+    spool_wait_until(pipe->logs.spool, pipe->end_ns);
     if (pipe->n_signals++ > 0) {
-        log_warn("pipeline",
-                 "told to stop again: going at once; what is not delivered stays in the spool");
+        log_warn("pipeline", "told to stop again: going at once; %s at the next start",
+                 left_where(pipe));
         loop_stop(pipe->loop);
         return;
     }
     log_info("pipeline", "%s: reading to the end, delivering for at most %lld ms", strsignal(signo),
              (long long)(pipe->conf->settings->globals.shutdown_ns / NS_PER_MS));
     if (!tail_read_to_end(pipe->tail, pipe->end_ns))
-        log_warn("pipeline", "not everything could be read, the spool is full or it took too "
+        log_warn("pipeline", "not everything could be read, the queue is full or it took too "
                              "long; the files keep the rest");
     pipe->is_stopping = true;
-    pipe->stop_at = spool_end(pipe->spool);
-    sender_stop_at(pipe->sender, pipe->stop_at.seq);
+    stop_lanes(pipe);
     loop_set_timer(pipe->loop, &pipe->deadline, pipe->conf->settings->globals.shutdown_ns);
-    sender_wake(pipe->sender);
     loop_defer(pipe->loop, &pipe->check_end);
 }
 
@@ -234,16 +146,31 @@ static void told_to_reload(void *arg, int signo)
 
 /* ---- reports ---- */
 
-static void make_report(struct pipeline *pipe, struct buf *line)
+static void fill_report(void *arg, struct report_row rows[static REPORT_PARTS_MAX])
 {
-    const struct report_row rows[] = {
+    const struct pipeline *pipe = arg;
+    const struct output *output = pipe->conf->settings->output;
+    const struct lane *samples = has_samples(pipe) ? &pipe->samples.lane : NULL;
+    const struct report_row all[] = {
         {"tail", tail_stat_rows, tail_stats(pipe->tail)},
-        {"spool", spool_stat_rows, spool_stats(pipe->spool)},
-        {"sender", sender_stat_rows, sender_stats(pipe->sender)},
-        {pipe->conf->settings->output->name, pipe->conf->settings->output->stat_rows,
-         sender_output_stats(pipe->sender)},
+        {"spool", spool_stat_rows, spool_stats(pipe->logs.spool)},
+        {"sender", sender_stat_rows, sender_stats(pipe->logs.sender)},
+        {output->name, output->stat_rows, sender_output_stats(pipe->logs.sender)},
+        {"samples_spool", spool_stat_rows, samples ? spool_stats(samples->spool) : NULL},
+        {"samples_sender", sender_stat_rows, samples ? sender_stats(samples->sender) : NULL},
         {NULL, NULL, NULL},
     };
+    memcpy(rows, all, sizeof all);
+}
+
+/* Samples count themselves: in the log they would be the only news. */
+static void make_report(struct pipeline *pipe, struct buf *line)
+{
+    struct report_row rows[REPORT_PARTS_MAX];
+    fill_report(pipe, rows);
+    for (struct report_row *row = rows; row->part; row++)
+        if (strncmp(row->part, "samples_", 8) == 0)
+            row->stats = NULL;
     report_line(line, rows);
 }
 
@@ -264,51 +191,79 @@ static void report(void *arg)
 
 /* ---- starting ---- */
 
-static int open_spool(struct pipeline *pipe, struct err *err)
+static struct lane make_lane(struct pipeline *pipe, void (*changed)(void *, bool))
+{
+    return (struct lane) {.loop = pipe->loop, .changed = changed, .owner = pipe};
+}
+
+static void missed(void *arg)
+{
+    struct pipeline *pipe = arg;
+    loop_defer(pipe->loop, &pipe->intake.heal);
+}
+
+static int open_logs(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
+    uint64_t taken = g->metrics_events && !g->is_in_memory ? samples_share(g) : 0;
     const struct spool_config config = {.path = g->spool_path,
-                                        .max_bytes = g->spool_max_bytes,
-                                        .segment_bytes = g->spool_segment_bytes};
-    if (spool_open(&pipe->spool, &config, err))
-        return -1;
-    pipe->saver = (struct saver) {.loop = pipe->loop,
-                                  .spool = pipe->spool,
-                                  .interval_ns = g->spool_sync_ns,
-                                  .synced = synced,
-                                  .arg = pipe};
-    return saver_init(&pipe->saver, err);
+                                        .max_bytes = g->spool_max_bytes - taken,
+                                        .segment_bytes = g->spool_segment_bytes,
+                                        .sync_mode = (enum sync_mode)g->spool_sync,
+                                        .memory_bytes = g->is_in_memory ? g->memory_bytes : 0,
+                                        .missed = missed,
+                                        .arg = pipe};
+    pipe->logs = make_lane(pipe, logs_changed);
+    return lane_open_spool(&pipe->logs, &config, g->spool_sync_ns, err);
+}
+
+static struct sender_config sender_settings(const struct pipeline *pipe)
+{
+    return (struct sender_config) {
+        .settings = pipe->conf->settings, .identity = &pipe->identity, .beside = pipe->logs.sender};
 }
 
 static int open_sender(struct pipeline *pipe, struct err *err)
 {
-    const struct sender_config config = {
-        .loop = pipe->loop,
-        .spool = pipe->spool,
-        .settings = pipe->conf->settings,
-        .identity = &pipe->identity,
-        .moved = cursor_moved,
-        .arg = pipe,
-    };
-    return sender_new(&pipe->sender, &config, err);
+    const struct sender_config config = sender_settings(pipe);
+    pipe->intake =
+        (struct intake) {.lane = &pipe->logs,
+                         .at_full = (enum at_full)pipe->conf->settings->globals.spool_at_limit,
+                         .settings = pipe->conf->settings};
+    intake_init(&pipe->intake);
+    return lane_open_sender(&pipe->logs, &config, err);
+}
+
+static int open_samples(struct pipeline *pipe, struct err *err)
+{
+    const struct globals *g = &pipe->conf->settings->globals;
+    const struct sender_config config = sender_settings(pipe);
+    const struct input_settings none = {.type = 0};
+    if (!g->metrics_events || pipe->conf->once)
+        return 0;
+    pipe->samples.lane = make_lane(pipe, samples_changed);
+    if (samples_open(&pipe->samples, &config, err))
+        return -1;
+    pipe->agent = sender_agent(pipe->logs.sender);
+    pipe->own = (struct own_stats) {.loop = pipe->loop,
+                                    .samples = &pipe->samples,
+                                    .agent = &pipe->agent,
+                                    .extra = fields_to_json(g, &none, err),
+                                    .period_ns = g->metrics_period_ns,
+                                    .report = fill_report,
+                                    .arg = pipe};
+    if (!pipe->own.extra)
+        return -1;
+    own_stats_start(&pipe->own);
+    return 0;
 }
 
 static int open_tail(struct pipeline *pipe, struct err *err)
 {
-    const struct tail_sink sink = {.arg = pipe,
-                                   .sources = sink_sources,
-                                   .add = sink_add,
-                                   .append = sink_append,
-                                   .end = sink_end,
-                                   .forget = sink_forget,
-                                   .by_id = sink_by_id,
-                                   .by_birth = sink_by_birth,
-                                   .mark = sink_mark,
-                                   .hurry = sink_hurry,
-                                   .is_durable = sink_is_durable,
-                                   .is_delivered = sink_is_delivered};
+    const struct tail_sink sink = intake_sink(&pipe->intake);
     if (tail_new(&pipe->tail, pipe->loop, &sink, err))
         return -1;
+    pipe->intake.tail = pipe->tail;
     for (size_t i = 0; i < pipe->conf->settings->n_inputs; i++)
         if (tail_add_input(pipe->tail, &pipe->conf->settings->inputs[i].tail, err))
             return -1;
@@ -317,7 +272,6 @@ static int open_tail(struct pipeline *pipe, struct err *err)
 
 static void set_up_timers(struct pipeline *pipe)
 {
-    pipe->retry = (struct loop_timer) {.fire = try_again, .arg = pipe};
     pipe->report = (struct loop_timer) {.fire = report, .arg = pipe};
     pipe->deadline = (struct loop_timer) {.fire = deadline_passed, .arg = pipe};
     pipe->check_end = (struct loop_task) {.run = check_end, .arg = pipe};
@@ -333,10 +287,10 @@ static int start(struct pipeline *pipe, struct err *err)
         loop_signal(pipe->loop, SIGINT, told_to_stop, pipe, err) ||
         loop_signal(pipe->loop, SIGHUP, told_to_reload, pipe, err))
         return -1;
-    if (fs_make_dirs(g->path_data, 0700, err) || open_spool(pipe, err) ||
+    if (fs_make_dirs(g->path_data, 0700, err) || open_logs(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
-    if (open_sender(pipe, err) || open_tail(pipe, err))
+    if (open_sender(pipe, err) || open_samples(pipe, err) || open_tail(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
@@ -352,29 +306,28 @@ static void say_end(struct pipeline *pipe)
     log_info("stats", "%s", buf_str(&line));
     buf_free(&line);
     log_info("pipeline", "stopped; %s",
-             is_delivered(pipe) ? "everything is delivered"
-                                : "what is not delivered is in the spool");
+             is_delivered(pipe) ? "everything is delivered" : left_where(pipe));
 }
 
 /* A disk that hangs is not waited for without end, told to stop or not. */
-static void close_spool(struct pipeline *pipe)
+static int64_t last_sync_ns(const struct pipeline *pipe)
 {
     int64_t now = clock_mono_ns(), until = pipe->end_ns;
-    if (!pipe->spool)
-        return;
     if (!until)
         until = now + pipe->conf->settings->globals.shutdown_ns;
-    spool_wait_until(pipe->spool, until > now + LAST_SYNC_NS ? until : now + LAST_SYNC_NS);
-    saver_done(&pipe->saver);
-    spool_close(pipe->spool);
+    return until > now + LAST_SYNC_NS ? until : now + LAST_SYNC_NS;
 }
 
 static void finish(struct pipeline *pipe)
 {
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */
-    sender_free(pipe->sender);
-    close_spool(pipe);
+    sender_free(pipe->logs.sender);
+    sender_free(pipe->samples.lane.sender);
+    own_stats_stop(&pipe->own);
+    int64_t until_ns = last_sync_ns(pipe);
+    lane_close_spool(&pipe->logs, until_ns);
+    lane_close_spool(&pipe->samples.lane, until_ns);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

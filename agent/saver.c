@@ -67,6 +67,8 @@ static void save_cursor(void *arg)
     }
     if (spool_cursor_is_dirty(saver->spool))
         loop_set_timer(saver->loop, &saver->save, CURSOR_SYNC_NS);
+    if (spool_is_dirty(saver->spool) && !timer_is_set(&saver->sync)) /* positions were written */
+        loop_set_timer(saver->loop, &saver->sync, saver->interval_ns);
 }
 
 void saver_appended(struct saver *saver, size_t bytes)

@@ -8,6 +8,8 @@
  * passed over, so only what has no verdict is sent twice. (3) an event is refused for good: it goes to the dead letter file
  * first; if that cannot be written, everything stops and tries again. (4) the spool cannot be read: tried again. (5) the window
  * is full of what is done behind lines that a parser holds back: those are given on.
+ * Several senders on one output: a token says in its highest bits whose it is; who is asked first when there is room is the
+ * one that was made last.
  * On close: nothing is waited for; the pipeline has drained or its deadline has passed.
  */
 #include "sender.h"
@@ -20,13 +22,21 @@
 enum { LINES_PER_TURN = 1024 };
 #define RETRY_NS (1 * NS_PER_S)
 
+/* SENDERS_MAX of them, and lines for some ten thousand years. */
+enum { NO_SHIFT = OUTPUT_TOKEN_BITS - 2 };
+#define PLACE_MASK ((UINT64_C(1) << NO_SHIFT) - 1)
+
 static const char *route_text(void *arg, unsigned route, const char *field)
 {
     const struct sender *sender = arg;
+    static const struct input_settings no_input;
+    bool is_events = route == events_route(sender);
+    if (strcmp(field, "agent.type") == 0)
+        return is_events ? "metricbeat" : "filebeat";
     if (strcmp(field, "agent.name") == 0 || strcmp(field, "host.name") == 0)
         return sender->agent.name;
-    return field_text(&sender->conf.settings->globals, &sender->conf.settings->inputs[route],
-                      field);
+    return field_text(&sender->conf.settings->globals,
+                      is_events ? &no_input : &sender->conf.settings->inputs[route], field);
 }
 
 /* ---- verdicts ---- */
@@ -44,10 +54,10 @@ void sender_move_cursor(struct sender *sender)
 static bool bury_or_wait(struct sender *sender, const char *why, const char *bytes, size_t len)
 {
     struct err err;
+    struct dead_letter *dead = sender->conf.beside ? &sender->conf.beside->dead : &sender->dead;
     log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender",
-                "an event of %zu bytes is refused (%s) and goes to %s", len, why,
-                sender->dead.path);
-    if (dead_letter_append(&sender->dead, why, bytes, len, &err) == 0)
+                "an event of %zu bytes is refused (%s) and goes to %s", len, why, dead->path);
+    if (dead_letter_append(dead, why, bytes, len, &err) == 0)
         return true;
     log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "sender", "dead letter: %s; delivery waits",
                 err.text);
@@ -58,8 +68,9 @@ static bool bury_or_wait(struct sender *sender, const char *why, const char *byt
 static void take_verdict(void *arg, uint64_t token, enum verdict verdict, const char *why,
                          const char *bytes, size_t len)
 {
-    struct sender *sender = arg;
-    if (token < sender->win.first || token >= sender->win.end)
+    struct sender *sender = ((struct sender *)arg)->all[token >> NO_SHIFT];
+    token &= PLACE_MASK;
+    if (!sender || token < sender->win.first || token >= sender->win.end)
         return; /* known already, from before it was sent again */
     struct place *place = window_place(&sender->win, token);
     if (place->is_done || !place->is_event)
@@ -97,14 +108,14 @@ static int need_item(struct sender *sender)
 
 /* ---- pumping ---- */
 
-/* Everything has its verdict and nothing more is there: step over the records that are no items (new sources). */
+/* Nothing more is to be had now. Step over the records that are no items (new sources) if everything has its verdict. */
 static void finish(struct sender *sender)
 {
-    sender->is_idle = true;
-    if (sender->weave.lets_go && weave_let_go_one(sender))
+    struct spool_pos end = spool_readable_end(sender->conf.spool);
+    sender->is_idle = !spool_pos_less(end, spool_end(sender->conf.spool));
+    if (sender->is_idle && sender->weave.lets_go && weave_let_go_one(sender))
         loop_defer(sender->conf.loop, &sender->pump);
     if (sender->win.first == sender->win.next) {
-        struct spool_pos end = spool_end(sender->conf.spool);
         if (end.seq > sender->stop_seq)
             end.seq = sender->stop_seq;
         spool_delivered(sender->conf.spool, end);
@@ -123,7 +134,8 @@ static bool offer(struct sender *sender)
     struct place *place = window_place(&sender->win, ready->token);
     place->is_out = true;
     sender->win.n_out++;
-    if (sender->output->send(sender->self, &ready->offer, ready->token, &err)) {
+    uint64_t token = (uint64_t)sender->no << NO_SHIFT | ready->token;
+    if (sender->output->send(sender->self, &ready->offer, token, &err)) {
         place->is_out = false;
         sender->win.n_out--;
         return false;
@@ -182,25 +194,37 @@ void sender_wake(struct sender *sender)
     loop_defer(sender->conf.loop, &sender->pump);
 }
 
+/* Log lines come last: there are always more of them. */
 static void has_room(void *arg)
 {
-    sender_wake(arg);
+    struct sender *first = arg;
+    for (int i = SENDERS_MAX - 1; i >= 0; i--)
+        if (first->all[i])
+            sender_wake(first->all[i]);
 }
 
-static void read_again(void *arg)
+void sender_read_again(struct sender *sender)
 {
-    struct sender *sender = arg;
     spool_rewind(sender->conf.spool);
     window_rewind(&sender->win);
     weave_rewind(sender);
     sender_wake(sender);
 }
 
+static void read_again(void *arg)
+{
+    sender_read_again(arg);
+}
+
 static void send_again(void *arg)
 {
-    struct sender *sender = arg;
-    window_forget_out(&sender->win);
-    read_again(sender);
+    struct sender *first = arg;
+    for (int i = SENDERS_MAX - 1; i >= 0; i--) {
+        if (!first->all[i])
+            continue;
+        window_forget_out(&first->all[i]->win);
+        sender_read_again(first->all[i]);
+    }
 }
 
 /* ---- life ---- */
@@ -210,7 +234,7 @@ struct output_env sender_env(struct sender *sender)
     return (struct output_env) {
         .loop = sender->conf.loop,
         .arg = sender,
-        .n_routes = (unsigned)sender->conf.settings->n_inputs,
+        .n_routes = events_route(sender) + sender->conf.settings->globals.metrics_events,
         .text = route_text,
         .verdict = take_verdict,
         .room = has_room,
@@ -231,6 +255,16 @@ static void describe_agent(struct sender *sender)
     };
 }
 
+static int join_output(struct sender *sender, struct err *err)
+{
+    struct sender *first = sender->conf.beside ? sender->conf.beside : sender;
+    while (first->all[sender->no])
+        sender->no++; /* there are fewer kinds than places */
+    first->all[sender->no] = sender;
+    struct output_env env = sender_env(sender);
+    return first == sender ? sender->output->open(sender->self, &env, err) : 0;
+}
+
 int sender_new(struct sender **out, const struct sender_config *conf, struct err *err)
 {
     struct sender *sender = mem_zero(1, sizeof *sender);
@@ -244,11 +278,10 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     sender->retry = (struct loop_timer) {.fire = read_again, .arg = sender};
     dead_letter_init(&sender->dead, conf->settings->globals.path_data);
     describe_agent(sender);
-    struct output_env env = sender_env(sender);
     *out = sender;
     if (!conf->spool) /* for `test output` */
         return 0;
-    if (sender->output->open(sender->self, &env, err)) {
+    if (join_output(sender, err)) {
         sender_free(sender);
         *out = NULL;
         return -1;
@@ -261,7 +294,8 @@ void sender_free(struct sender *sender)
 {
     if (!sender)
         return;
-    sender->output->close(sender->self);
+    if (!sender->conf.beside)
+        sender->output->close(sender->self); /* it may give verdicts */
     loop_drop_task(sender->conf.loop, &sender->pump);
     loop_cancel_timer(sender->conf.loop, &sender->retry);
     dead_letter_done(&sender->dead);
@@ -292,6 +326,11 @@ void sender_let_go(struct sender *sender)
 const struct sender_stats *sender_stats(const struct sender *sender)
 {
     return &sender->stats;
+}
+
+struct event_agent sender_agent(const struct sender *sender)
+{
+    return sender->agent;
 }
 
 const void *sender_output_stats(const struct sender *sender)

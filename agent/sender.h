@@ -1,5 +1,5 @@
-/* sender.h: what the files of the sender share: sender.c offers and pumps, window.c keeps places and the cursor, weave.c makes
- * events of lines. Only they include it.
+/* sender.h: what the files of the sender share: sender.c offers and pumps, window.c keeps places and the cursor, weave.c
+ * and emit.c make events of lines, shed.c gives up the oldest. Only they include it.
  *
  *     spool ─ item ─ line ──► place ──► parsers ──► event ──► ready ──► output
  *                                          │ held back: its places stay open, the cursor stays before them
@@ -66,6 +66,8 @@ void window_complete(struct window *win, uint64_t n);
 void window_done(struct window *win, uint64_t n);
 /* Move first over what is done. True if the cursor may go to *pos. */
 bool window_advance(struct window *win, struct spool_pos *pos);
+/* The places up to this position are given up, whatever the output owes for them. */
+void window_give_up(struct window *win, struct spool_pos to);
 /* Everything is to be read again. */
 void window_rewind(struct window *win);
 /* The output has forgotten everything. */
@@ -91,6 +93,7 @@ struct strand {
     struct strand *older; /* the generation before, while it holds something */
     bool is_ended;        /* its last line was read */
     bool has_begun;       /* its first line was read */
+    bool is_healed;       /* a range of a log that was read again: no generation of it */
     size_t held_bytes;
     uint64_t since;   /* the place that was taken when it began to hold something */
     int64_t due_ns;   /* when what it holds is to be given on */
@@ -135,7 +138,9 @@ struct weave {
 struct sender {
     struct sender_config conf;
     const struct output *output;
-    void *self; /* the output's */
+    void *self;                      /* the output's */
+    struct sender *all[SENDERS_MAX]; /* who opened the output: the senders on it, itself first */
+    unsigned no;                     /* of this one in there */
     struct event_agent agent;
     struct window win;
     struct weave weave;
@@ -148,7 +153,14 @@ struct sender {
 };
 
 void sender_move_cursor(struct sender *sender);
+/* Read the spool again from the cursor; what is out or done keeps its place. */
+void sender_read_again(struct sender *sender);
 
+/* The route of ready events, behind those of the inputs. */
+static inline unsigned events_route(const struct sender *sender)
+{
+    return (unsigned)sender->conf.settings->n_inputs;
+}
 static inline const struct input_settings *input_of(const struct sender *sender, unsigned route)
 {
     return &sender->conf.settings->inputs[route];
@@ -177,10 +189,23 @@ void strand_quiet(void *arg);
 /* Give on what the log that waits longest holds. False if nothing is held. */
 bool weave_let_go_one(struct sender *sender);
 
-/* ---- weave.c ---- */
+/* ---- emit.c: events that are ready ---- */
 
+/* Events of one path stay in order. */
+uint32_t order_key_of(const struct source *src);
+/* One more behind those that are ready; its json is to be filled. */
+struct ready *ready_next(struct weave *weave);
+void ready_offer(struct ready *ready, uint64_t token, unsigned route, uint32_t order_key,
+                 int64_t read_ns);
+/* Remember where the lines of the item at hand come from, for records that are held back. */
+void origin_begin(struct sender *sender);
 /* What takes records from parsers. */
 struct emit weave_emit(struct sender *sender);
+/* The cursor has moved: origins of places before it are not needed any more. */
+void weave_forget_before(struct weave *weave, uint64_t first);
+
+/* ---- weave.c ---- */
+
 void weave_init(struct sender *sender);
 void weave_free(struct sender *sender);
 /* A new item of the spool is in weave.item. */
@@ -189,7 +214,5 @@ void weave_begin(struct sender *sender);
 void weave_line(struct sender *sender);
 /* Forget everything that is held and ready: it is read again from the cursor. */
 void weave_rewind(struct sender *sender);
-/* The cursor has moved: origins of places before it are not needed any more. */
-void weave_forget_before(struct weave *weave, uint64_t first);
 
 #endif

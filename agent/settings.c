@@ -218,6 +218,19 @@ static void read_output(struct settings *set, struct problems *problems)
            0); /* counted in problems */
 }
 
+/* Before the default of queue.disk.path is set. */
+static void choose_queue(struct settings *set, struct problems *problems)
+{
+    const struct node *root = config_root(set->config);
+    const struct node *disk = node_get(root, "queue.disk"), *mem = node_get(root, "queue.mem");
+    set->globals.is_in_memory = node_kind(mem) != NODE_NULL;
+    if (set->globals.is_in_memory && node_kind(disk) != NODE_NULL)
+        problems_error(
+            problems, mem,
+            "queue.mem and queue.disk are both set: keep queue.disk, and lines are copied "
+            "to a spool; or queue.mem, and they wait in their files");
+}
+
 static void read_all(struct settings *set, struct problems *problems)
 {
     const struct node *root = config_root(set->config);
@@ -262,6 +275,7 @@ int settings_load(struct settings *set, const struct cli_args *args)
     struct problems problems = PROBLEMS_INIT;
     *set = (struct settings) {.config = config_new(NULL)};
     int rc = add_files(set, args, &problems) | add_command_line(set, args, &problems);
+    choose_queue(set, &problems);
     config_add_default(set->config, "path.data", "/var/lib/posta");
     config_add_default(set->config, "queue.disk.path", "${path.data}/spool");
     if (rc == 0 && config_expand(set->config, NULL, &problems) == 0)

@@ -25,7 +25,8 @@ static struct strand *generation_before(const struct weave *weave, unsigned rout
                                         const struct strand *than)
 {
     struct strand *strand = than ? than->next : weave->strands;
-    while (strand && !(strand->route == route && strcmp(strand->path, path) == 0))
+    while (strand &&
+           !(strand->route == route && !strand->is_healed && strcmp(strand->path, path) == 0))
         strand = strand->next;
     return strand;
 }
@@ -35,10 +36,13 @@ void strand_add(struct sender *sender)
     struct weave *weave = &sender->weave;
     const struct source *src = weave->item.src;
     struct strand *strand = mem_zero(1, sizeof *strand);
-    struct strand *older = generation_before(weave, weave->route, src->path, NULL);
+    bool is_healed = src->flags & SOURCE_HEALED;
+    struct strand *older =
+        is_healed ? NULL : generation_before(weave, weave->route, src->path, NULL);
     *strand = (struct strand) {.route = weave->route,
                                .source_no = src->no,
                                .path = mem_dup(src->path),
+                               .is_healed = is_healed,
                                .state = chain_state_new(chain_of_input(sender, weave->route)),
                                .older = older && older->held_bytes ? older : NULL,
                                .next = weave->strands};
@@ -151,10 +155,10 @@ void strand_end(struct sender *sender, unsigned route)
         return;
     bool has_successor = false;
     for (struct strand *young = weave->strands; young != strand; young = young->next)
-        has_successor |=
-            young->has_begun && young->route == route && strcmp(young->path, strand->path) == 0;
+        has_successor |= young->has_begun && !young->is_healed && young->route == route &&
+                         strcmp(young->path, strand->path) == 0;
     strand->is_ended = true;
-    if (item->proof == END_TRUNCATED || item->proof == END_VANISHED || has_successor ||
-        strand->held_bytes == 0)
+    if (strand->is_healed || item->proof == END_TRUNCATED || item->proof == END_VANISHED ||
+        has_successor || strand->held_bytes == 0)
         strand_let_go(sender, strand);
 }

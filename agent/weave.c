@@ -28,126 +28,6 @@ static unsigned route_of(const struct sender *sender, const struct source *src)
     return 0; /* its input is not configured any more: the first one's fields are better than none */
 }
 
-static uint32_t order_key_of(const struct source *src)
-{
-    return (uint32_t)hash64(src->path, strlen(src->path));
-}
-
-/* ---- events that are ready ---- */
-
-static struct ready *next_ready(struct weave *weave)
-{
-    if (weave->at_ready == weave->n_ready)
-        weave->at_ready = weave->n_ready = 0;
-    if (weave->n_ready == weave->cap_ready) {
-        weave->cap_ready = weave->cap_ready ? weave->cap_ready * 2 : 4;
-        weave->ready = mem_grow(weave->ready, weave->cap_ready, sizeof *weave->ready);
-        for (size_t i = weave->n_ready; i < weave->cap_ready; i++)
-            weave->ready[i].json = (struct buf)BUF_INIT;
-    }
-    return &weave->ready[weave->n_ready++];
-}
-
-static void make_offer(struct ready *ready, uint64_t token, unsigned route, uint32_t order_key,
-                       int64_t read_ns)
-{
-    ready->token = token;
-    ready->offer = (struct out_event) {.bytes = ready->json.data,
-                                       .len = ready->json.len,
-                                       .time_ms = read_ns / NS_PER_MS,
-                                       .order_key = order_key,
-                                       .route = route};
-}
-
-/* ---- where lines came from ---- */
-
-static void begin_origin(struct sender *sender)
-{
-    struct weave *weave = &sender->weave;
-    struct origin *origin = mem_zero(1, sizeof *origin);
-    *origin = (struct origin) {.src = source_copy(weave->item.src),
-                               .read_ns = weave->item.chunk.read_ns,
-                               .route = weave->route,
-                               .last = sender->win.next};
-    if (weave->origins_end)
-        weave->origins_end->next = origin;
-    else
-        weave->origins = origin;
-    weave->origins_end = weave->origin = origin;
-}
-
-void weave_forget_before(struct weave *weave, uint64_t first)
-{
-    struct origin *origin;
-    while ((origin = weave->origins) && origin->last < first && origin != weave->origin) {
-        weave->origins = origin->next;
-        if (weave->origins_end == origin)
-            weave->origins_end = NULL;
-        if (weave->held_origin == origin)
-            weave->held_origin = NULL;
-        source_free(origin->src);
-        free(origin);
-    }
-}
-
-/* The encoder for lines of this origin; NULL is the item at hand. */
-static struct encoder *encoder_for(struct sender *sender, const struct origin *origin)
-{
-    struct weave *weave = &sender->weave;
-    if (!origin || origin == weave->origin)
-        return &weave->encoder;
-    if (weave->held_origin != origin)
-        encoder_begin(&weave->held_encoder, &sender->agent, &input_of(sender, origin->route)->event,
-                      origin->src, origin->read_ns);
-    weave->held_origin = origin;
-    return &weave->held_encoder;
-}
-
-/* ---- what parsers give ---- */
-
-static void make_ready(struct sender *sender, const struct record *rec)
-{
-    struct weave *weave = &sender->weave;
-    const struct origin *origin = rec->origin;
-    struct ready *ready = next_ready(weave);
-    struct encoder *enc = encoder_for(sender, origin);
-    sender->stats.lines_truncated += encoder_record(enc, rec, &ready->json);
-    if (origin)
-        make_offer(ready, rec->last, origin->route, order_key_of(origin->src), origin->read_ns);
-    else
-        make_offer(ready, rec->last, weave->route, weave->order_key, weave->item.chunk.read_ns);
-}
-
-static void given(void *arg, struct record *rec)
-{
-    struct sender *sender = arg;
-    struct place *place = window_place(&sender->win, rec->last);
-    sender->weave.has_given = true;
-    bool is_new = !place->is_event;
-    if (is_new)
-        window_complete(&sender->win, rec->last);
-    if (place->is_done || place->is_out)
-        return; /* from before the spool was read again */
-    if (rec->flags & RECORD_DROPPED) {
-        sender->stats.lines_filtered++;
-        window_done(&sender->win, rec->last);
-        sender_move_cursor(sender);
-        return;
-    }
-    is_new ? sender->stats.lines_sent++ : sender->stats.lines_resent++;
-    make_ready(sender, rec);
-}
-
-static void joined(void *arg, uint64_t before, uint64_t after)
-{
-    window_join(&((struct sender *)arg)->win, before, after);
-}
-
-struct emit weave_emit(struct sender *sender)
-{
-    return (struct emit) {.arg = sender, .give = given, .join = joined};
-}
-
 /* ---- items ---- */
 
 /* So are the lines of an input that is not configured any more: nobody says how to read them. */
@@ -202,7 +82,7 @@ static void begin_lines(struct sender *sender)
     }
     if (weave->is_plain || !in->chain.holds)
         return;
-    begin_origin(sender);
+    origin_begin(sender);
     weave->strand = strand_find(weave, weave->route, weave->item.src->no);
     if (!weave->strand)
         strand_add(sender);
@@ -224,8 +104,11 @@ void weave_begin(struct sender *sender)
         strand_end(sender, route_of(sender, item->src));
     if (weave->lines.len == 0)
         return;
-    weave->route = route_of(sender, item->src);
+    weave->is_plain = sender->conf.has_events;
+    weave->route = weave->is_plain ? events_route(sender) : route_of(sender, item->src);
     weave->order_key = order_key_of(item->src);
+    if (sender->conf.has_events)
+        return;
     encoder_begin(&weave->encoder, &sender->agent, &input_of(sender, weave->route)->event,
                   item->src, item->chunk.read_ns);
     begin_lines(sender);
@@ -255,6 +138,24 @@ static void skip_mark(uint64_t offset, const char **text, size_t *len)
     *len -= 3;
 }
 
+/* As it is where it is an event already. */
+static void encode_plain(struct sender *sender, struct ready *ready, const struct line *line,
+                         bool is_cut)
+{
+    struct weave *weave = &sender->weave;
+    const char *text = line->text;
+    size_t len = line->len;
+    uint64_t offset = weave->item.chunk.from + line->start;
+    if (sender->conf.has_events) {
+        buf_clear(&ready->json);
+        buf_append(&ready->json, text, len);
+        return;
+    }
+    skip_mark(offset, &text, &len);
+    sender->stats.lines_truncated +=
+        encoder_line(&weave->encoder, text, len, offset, is_cut, &ready->json);
+}
+
 static void plain_line(struct sender *sender, uint64_t n, const struct line *line, bool is_cut)
 {
     struct weave *weave = &sender->weave;
@@ -267,14 +168,9 @@ static void plain_line(struct sender *sender, uint64_t n, const struct line *lin
         return;
     }
     is_new ? sender->stats.lines_sent++ : sender->stats.lines_resent++;
-    struct ready *ready = next_ready(weave);
-    const char *text = line->text;
-    size_t len = line->len;
-    uint64_t offset = weave->item.chunk.from + line->start;
-    skip_mark(offset, &text, &len);
-    sender->stats.lines_truncated +=
-        encoder_line(&weave->encoder, text, len, offset, is_cut, &ready->json);
-    make_offer(ready, n, weave->route, weave->order_key, weave->item.chunk.read_ns);
+    struct ready *ready = ready_next(weave);
+    encode_plain(sender, ready, line, is_cut);
+    ready_offer(ready, n, weave->route, weave->order_key, weave->item.chunk.read_ns);
 }
 
 static void decode(struct sender *sender, const struct line *line, uint64_t offset,

@@ -83,6 +83,25 @@ bool window_advance(struct window *win, struct spool_pos *pos)
     return has_moved;
 }
 
+/* An event that reaches over the limit begins behind it from now on. */
+static void cut_chains(struct window *win, uint64_t first)
+{
+    for (uint64_t n = first; n < win->end; n++) {
+        uint64_t before = window_before(win, n);
+        if (before != NO_LINE && before < first)
+            window_place(win, n)->before = NO_PLACE;
+    }
+}
+
+void window_give_up(struct window *win, struct spool_pos to)
+{
+    uint64_t first = win->first;
+    while (first < win->end && !spool_pos_less(to, window_place(win, first)->end))
+        win->n_out -= window_place(win, first++)->is_out;
+    cut_chains(win, first);
+    win->first = first;
+}
+
 void window_rewind(struct window *win)
 {
     win->next = win->passed = win->first;

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- faults ---- */
@@ -286,13 +287,64 @@ int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode, str
     return fs_sync_dir(dir, err);
 }
 
+static bool is_same_file(const char *one, const char *other)
+{
+    struct stat a, b;
+    return stat(one, &a) == 0 && stat(other, &b) == 0 && a.st_dev == b.st_dev &&
+           a.st_ino == b.st_ino;
+}
+
+int fs_link(const char *from, const char *to, struct err *err)
+{
+    if (is_faulty(FS_RENAME) || (link(from, to) < 0 && !is_same_file(from, to)))
+        return err_sys(err, "link %s to %s", from, to);
+    return 0;
+}
+
+int fs_exchange(const char *one, const char *other, struct err *err)
+{
+    if (is_faulty(FS_RENAME) || renameat2(AT_FDCWD, one, AT_FDCWD, other, RENAME_EXCHANGE) < 0)
+        return err_sys(err, "exchange the names of %s and %s", one, other);
+    return 0;
+}
+
+/* ---- locks ---- */
+
+static void read_pid(int fd, char pid[static 32])
+{
+    ssize_t n = pread(fd, pid, 31, 0);
+    pid[n > 0 ? n : 0] = '\0';
+    pid[strcspn(pid, "\n")] = '\0';
+}
+
 static int say_holder(int fd, const char *path, struct err *err)
 {
-    char pid[32] = "";
-    ssize_t n = pread(fd, pid, sizeof pid - 1, 0);
-    pid[n > 0 ? strcspn(pid, "\n") : 0] = '\0';
+    char pid[32];
+    read_pid(fd, pid);
     return err_set(err, ERR_AGAIN, "%s is held by another posta%s%s", path, *pid ? ", pid " : "",
                    pid);
+}
+
+/* Over the old one, not in place of it: a full disk may have no block for another. If it cannot be written, none is
+ * there: the lock holds without. */
+static void write_pid(int fd)
+{
+    struct err ignored;
+    char pid[32];
+    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
+    bool is_written = fs_pwrite(fd, pid, (size_t)len, 0, &ignored) == 0;
+    (void)(fs_truncate(fd, is_written ? (uint64_t)len : 0, &ignored) ==
+           0); /* only the first line counts */
+}
+
+/* Somebody may only be looking (fs_is_locked): that is over in a moment. */
+static int lock_now(int fd)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    int rc = -1;
+    for (int i = 0; i < 3 && (rc = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK; i++)
+        nanosleep(&moment, NULL);
+    return rc;
 }
 
 int fs_lock(const char *path, struct err *err)
@@ -300,12 +352,26 @@ int fs_lock(const char *path, struct err *err)
     int fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
     if (fd < 0)
         return -1;
-    char pid[32];
-    int len = snprintf(pid, sizeof pid, "%d\n", (int)getpid());
-    if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-        (void)(errno == EWOULDBLOCK ? say_holder(fd, path, err) : err_sys(err, "lock %s", path));
-    else if (fs_truncate(fd, 0, err) == 0 && fs_pwrite(fd, pid, (size_t)len, 0, err) == 0)
+    if (lock_now(fd) == 0) {
+        write_pid(fd);
         return fd;
+    }
+    (void)(errno == EWOULDBLOCK ? say_holder(fd, path, err) : err_sys(err, "lock %s", path));
     (void)fs_close(fd); /* not ours */
     return -1;
+}
+
+int fs_is_locked(const char *path, int *pid, struct err *err)
+{
+    char text[32];
+    int fd = fs_open(path, O_RDONLY, 0, err);
+    if (fd < 0)
+        return -1;
+    int rc = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? 1 : -1;
+    if (rc < 0)
+        err_sys(err, "lock %s", path);
+    read_pid(fd, text);
+    *pid = rc == 1 ? atoi(text) : 0;
+    (void)fs_close(fd); /* read-only; gives the lock up */
+    return rc;
 }

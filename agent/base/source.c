@@ -75,6 +75,8 @@ struct source *source_copy(const struct source *src)
     copy->path = intern(src->path);
     copy->input = intern(src->input);
     copy->file = NULL;
+    copy->kept = NULL;
+    copy->unnoted = 0;
     copy->prev = copy->next = NULL;
     return copy;
 }

@@ -16,6 +16,9 @@ struct cli_args {
     const char **settings; /* -E, in order */
     size_t n_settings;
     const char *path_data, *path_config;
+    const char *path_spool; /* for the spool commands; the rest of them too */
+    const char *source;
+    bool wants_all, is_dry_run;
     const char *debug; /* selectors of -d; NULL if not given */
     bool is_verbose;
     bool once;

@@ -17,8 +17,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
-#define ECS_VERSION "8.0.0"
-enum { OFFSET_DIGITS = 12, STAMP_LEN = 24, STAMP_AT = 15 };
+enum { OFFSET_DIGITS = 12, STAMP_LEN = EVENT_TIME_BYTES - 1, STAMP_AT = 15 };
 #define LAST_MS INT64_C(253402300799999) /* the end of the year 9999 */
 
 static void put_digits(char *at, int value, int n)
@@ -63,6 +62,13 @@ static void format_stamp(struct stamp *stamp, int64_t ms)
     put_clock(stamp->text + 11, (int)(seconds - days * 86400));
     put_digits(stamp->text + STAMP_LEN - 4, (int)(ms - seconds * 1000), 3);
     stamp->ms = ms;
+}
+
+void event_time(int64_t ms, char text[static EVENT_TIME_BYTES])
+{
+    struct stamp stamp = {.ms = -1};
+    format_stamp(&stamp, ms);
+    memcpy(text, stamp.text, EVENT_TIME_BYTES);
 }
 
 static size_t put_id(struct buf *head, const char *before, const char *key)

@@ -34,6 +34,12 @@ bool line_next(struct lines *lines, struct line *line);
 
 /* ---- encode.c ---- */
 
+#define ECS_VERSION "8.0.0"
+
+/* "2026-11-22T07:08:57.146Z", for years 0 to 9999. */
+enum { EVENT_TIME_BYTES = 25 };
+void event_time(int64_t ms, char text[static EVENT_TIME_BYTES]);
+
 /* What every event of this process has. All borrowed for the life of the encoder. */
 struct event_agent {
     const char *beat; /* @metadata.beat and agent.type */
@@ -81,6 +87,18 @@ bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t of
 /* The same of a record. Its time, if it has one, is the event's, and the time of reading goes to event.created. */
 bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *out);
 void encoder_free(struct encoder *enc);
+
+/* ---- sample.c ---- */
+
+struct sample {
+    const char *module, *set; /* event.dataset is module.set; plain names, no escapes */
+    int64_t period_ns;
+    int64_t time_ns; /* wall clock */
+    uint64_t number; /* one more with each, for the id */
+};
+/* The event up to what was measured, ready members that the caller appends; and the rest. extra: as in event_input. */
+void sample_begin(const struct event_agent *agent, const struct sample *sample, struct buf *out);
+void sample_end(const struct event_agent *agent, const char *extra, struct buf *out);
 
 /* ---- merge.c ---- */
 

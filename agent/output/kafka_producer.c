@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { KEY_SHIFT = 48 };
+enum { KEY_SHIFT = OUTPUT_TOKEN_BITS };
 
 void *kafka_pack_token(uint64_t token, uint32_t order_key)
 {

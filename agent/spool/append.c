@@ -39,7 +39,7 @@ int store_write_record(int fd, struct segment *seg, struct record *rec, const vo
     return 0;
 }
 
-/* ---- appending ---- */
+/* ---- room ---- */
 
 /* One after the other is closed: while one still is, or a sync is under way, this one grows. */
 static int roll_if_due(struct spool *spool, struct err *err)
@@ -92,7 +92,7 @@ static int write_last(struct spool *spool, struct record *rec, const void *paylo
     return 0;
 }
 
-static int append(struct spool *spool, struct record *rec, const void *payload, struct err *err)
+int store_append(struct spool *spool, struct record *rec, const void *payload, struct err *err)
 {
     if (make_room(spool, rec, err))
         return -1;
@@ -109,6 +109,21 @@ static int append(struct spool *spool, struct record *rec, const void *payload, 
     return 0;
 }
 
+/* Before the next record of src, if it is not that of another one: what was dropped is written down first. */
+static int append(struct spool *spool, struct source *src, struct record *rec, const void *payload,
+                  struct err *err)
+{
+    if (spool->wants_notes && store_note_all_dropped(spool, err))
+        return -1;
+    if (src && src->unnoted && (make_room(spool, rec, err) || store_note_dropped(spool, src, err)))
+        return -1; /* not the note alone, again and again */
+    if (src && spool->memory)
+        return memory_append(spool, src, rec, payload, err);
+    return store_append(spool, rec, payload, err);
+}
+
+/* ---- what is appended ---- */
+
 int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk,
                  struct err *err)
 {
@@ -124,7 +139,7 @@ int spool_append(struct spool *spool, struct source *src, const struct chunk *ch
         .to = chunk->to,
         .time_ns = chunk->read_ns,
     };
-    if (append(spool, &rec, chunk->bytes, err))
+    if (append(spool, src, &rec, chunk->bytes, err))
         return -1;
     source_advance(src, chunk->from, chunk->to, chunk->flags, chunk->bytes, chunk->len);
     spool->stats.bytes_in += chunk->len;
@@ -142,7 +157,7 @@ int spool_end_source(struct spool *spool, struct source *src, enum end_proof pro
         .to = src->offset + lost_bytes,
         .time_ns = clock_wall_ns(),
     };
-    if (append(spool, &rec, "", err))
+    if (append(spool, src, &rec, "", err))
         return -1;
     src->flags |= SOURCE_ENDED;
     return 0;
@@ -153,6 +168,7 @@ int spool_add_source(struct spool *spool, const struct source *proto, struct sou
 {
     struct source *src = source_copy(proto);
     src->no = spool->sources.next_no;
+    src->read_to = src->offset;
     src->first_seen_ns = clock_wall_ns();
     buf_clear(&spool->scratch);
     source_pack(src, &spool->scratch);
@@ -164,7 +180,7 @@ int spool_add_source(struct spool *spool, const struct source *proto, struct sou
         .to = src->offset,
         .time_ns = src->first_seen_ns,
     };
-    if (append(spool, &rec, spool->scratch.data, err)) {
+    if (append(spool, NULL, &rec, spool->scratch.data, err)) {
         source_free(src);
         return -1;
     }

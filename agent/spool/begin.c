@@ -18,6 +18,7 @@
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum purpose { TO_BEGIN, TO_ROLL, TO_REPLACE };
@@ -31,6 +32,7 @@ static int write_checkpoint(struct spool *spool, int fd, struct segment *seg, en
     struct record rec = {
         .type = REC_CHECKPOINT,
         .seq = seg->base_seq,
+        .to = spool->next_seq, /* as of the records before this one */
         .payload_len = (uint32_t)table.len,
         .payload_crc = crc32c(0, table.data, table.len),
         .time_ns = clock_wall_ns(),
@@ -82,7 +84,7 @@ static int64_t copy_from(struct spool *spool, struct segment *old, int fd, struc
     const uint8_t *payload;
     int64_t n = 0;
     int rc;
-    if (scan_open(&scan, spool->dir, old, &spool->stats, err))
+    if (scan_open(&scan, spool->dir, old, &spool->watch, err))
         return -1;
     if (scan.at < old->synced_size)
         scan.at = old->synced_size;
@@ -114,6 +116,11 @@ static int copy_unsynced(struct spool *spool, int fd, struct segment *fresh, str
 
 /* ---- the file ---- */
 
+static bool is_synced_here(const struct spool *spool, enum purpose purpose)
+{
+    return purpose != TO_ROLL && spool->sync_mode != SYNC_NEVER;
+}
+
 static int fill_file(struct spool *spool, int fd, struct segment *seg, enum purpose purpose,
                      struct err *err)
 {
@@ -121,7 +128,19 @@ static int fill_file(struct spool *spool, int fd, struct segment *seg, enum purp
         return -1;
     if (purpose == TO_REPLACE && copy_unsynced(spool, fd, seg, err))
         return -1;
-    return purpose == TO_ROLL ? 0 : fs_sync(fd, err);
+    return is_synced_here(spool, purpose) ? fs_sync(fd, err) : 0;
+}
+
+/* Not by O_TRUNC: the room behind the end of a reserve is to stay. */
+static int open_empty(const char *path, struct err *err)
+{
+    struct stat st;
+    int fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
+    if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_size > 0) && fs_truncate(fd, 0, err)) {
+        (void)fs_close(fd); /* of no use */
+        fd = -1;
+    }
+    return fd;
 }
 
 /* Make it whole under another name, then give it its own: a checkpoint is never there without the records it counts.
@@ -130,9 +149,9 @@ static int make_file(struct spool *spool, struct segment *seg, enum purpose purp
                      struct err *err)
 {
     char *path = segment_path(spool->dir, seg), *temp = mem_printf("%s.new", path);
-    int fd = fs_open(temp, O_RDWR | O_CREAT | O_TRUNC, 0600, err);
+    int fd = open_empty(temp, err);
     if (fd >= 0 && (fill_file(spool, fd, seg, purpose, err) || fs_rename(temp, path, err) ||
-                    (purpose != TO_ROLL && fs_sync_dir(spool->dir, err)))) {
+                    (is_synced_here(spool, purpose) && fs_sync_dir(spool->dir, err)))) {
         err_wrap(err, "begin segment %s", path);
         (void)fs_close(fd); /* of no use */
         unlink(temp);       /* what cannot be removed is sorted out at the next start */
@@ -144,12 +163,21 @@ static int make_file(struct spool *spool, struct segment *seg, enum purpose purp
     return fd;
 }
 
+static bool take_reserve(struct spool *spool, const struct segment *seg)
+{
+    char *path = segment_path(spool->dir, seg), *temp = mem_printf("%s.new", path);
+    bool is_taken = reserve_give(spool, temp);
+    free(temp);
+    free(path);
+    return is_taken;
+}
+
 /* A full disk has a reserve for it. */
 static int make_segment(struct spool *spool, struct segment *seg, enum purpose purpose,
                         struct err *err)
 {
     int fd = make_file(spool, seg, purpose, err);
-    if (fd < 0 && err->kind == ERR_FULL && purpose != TO_REPLACE && reserve_give(spool))
+    if (fd < 0 && err->kind == ERR_FULL && purpose != TO_REPLACE && take_reserve(spool, seg))
         fd = make_file(spool, seg, purpose, err);
     if (fd < 0)
         free(seg);

@@ -73,21 +73,28 @@ bool cursor_uuid(const char *dir, uint8_t uuid[static UUID_BYTES])
     return found;
 }
 
-static int read_slots(struct cursor *cur, const uint8_t *uuid, bool *found, struct err *err)
+static bool is_unused(const uint8_t *slot)
+{
+    static const uint8_t zeros[SLOT_BYTES];
+    return memcmp(slot, zeros, sizeof zeros) == 0;
+}
+
+/* Returns how many are whole, or -1. */
+static int read_slots(struct cursor *cur, const uint8_t *uuid, int *n_bad, struct err *err)
 {
     uint8_t both[SLOT_STRIDE + SLOT_BYTES] = {0};
+    int n = 0;
     if (fs_pread(cur->fd, both, sizeof both, 0, err) < 0)
         return -1;
-    *found = false;
     for (const uint8_t *slot = both; slot <= both + SLOT_STRIDE; slot += SLOT_STRIDE) {
-        if (!is_valid(slot, uuid) || (*found && get_u64(slot + 24) < cur->generation))
+        *n_bad += !is_valid(slot, uuid) && !is_unused(slot);
+        if (!is_valid(slot, uuid) || (n++ && get_u64(slot + 24) < cur->generation))
             continue;
-        *found = true;
         cur->generation = get_u64(slot + 24);
         cur->pos = (struct spool_pos) {.seq = get_u64(slot + 32), .done = get_u64(slot + 40)};
         cur->synced_seq = get_u64(slot + 48);
     }
-    return 0;
+    return n;
 }
 
 int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static UUID_BYTES],
@@ -96,11 +103,28 @@ int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static U
     *cur = (struct cursor)CURSOR_INIT;
     char *path = mem_printf("%s/cursor", dir);
     cur->fd = fs_open(path, O_RDWR | O_CREAT, 0600, err);
-    int rc = cur->fd < 0 ? -1 : read_slots(cur, uuid, found, err);
-    if (rc)
+    int n_bad = 0; /* the other one counts */
+    int n = cur->fd < 0 ? -1 : read_slots(cur, uuid, &n_bad, err);
+    if (n < 0)
         err_wrap(err, "%s", path);
+    else
+        *found = n > 0;
     free(path);
-    return rc;
+    return n < 0 ? -1 : 0;
+}
+
+int cursor_look(const char *dir, const uint8_t uuid[static UUID_BYTES], struct spool_pos *pos,
+                int *n_bad, struct err *err)
+{
+    struct cursor cur = CURSOR_INIT;
+    char *path = mem_printf("%s/cursor", dir);
+    cur.fd = fs_open(path, O_RDONLY, 0, err);
+    int n = cur.fd >= 0 ? read_slots(&cur, uuid, n_bad, err) : err->kind == ERR_GONE ? 0 : -1;
+    if (n > 0)
+        *pos = cur.pos;
+    cursor_close(&cur);
+    free(path);
+    return n;
 }
 
 int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool sync,

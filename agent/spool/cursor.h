@@ -27,6 +27,11 @@ int cursor_open(struct cursor *cur, const char *dir, const uint8_t uuid[static U
 /* The uuid in the newest valid slot of <dir>/cursor, whatever spool it is of. False if there is none. */
 bool cursor_uuid(const char *dir, uint8_t uuid[static UUID_BYTES]);
 
+/* Read <dir>/cursor without opening it for writing: how many slots of this uuid are whole (0 to 2), or -1; *pos is the newest
+ * one's, *n_bad how many were written and are not whole. A file that is not there has none. */
+int cursor_look(const char *dir, const uint8_t uuid[static UUID_BYTES], struct spool_pos *pos,
+                int *n_bad, struct err *err) MUST_CHECK;
+
 /* Write pos into the older slot; sync the file if asked. */
 int cursor_save(struct cursor *cur, const uint8_t uuid[static UUID_BYTES], bool sync,
                 struct err *err) MUST_CHECK;

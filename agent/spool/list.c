@@ -20,6 +20,7 @@ static int quarantine(struct spool *spool, struct segment **at, const char *why,
     if (segment_quarantine(spool->dir, seg, err))
         return -1;
     spool->stats.damaged_regions++;
+    spool->has_lost_first |= at == &spool->first;
     *at = seg->next;
     free(seg);
     return 0;
@@ -118,21 +119,6 @@ static int keep_own(struct spool *spool, struct err *err)
     return 0;
 }
 
-/* A segment's records count up to the first one of any newer segment. */
-static void find_ends(struct spool *spool)
-{
-    size_t n = (size_t)spool->stats.segments;
-    struct segment **all = mem_zero(n + 1, sizeof *all);
-    for (struct segment *seg = spool->first, **at = all; seg; seg = seg->next)
-        *at++ = seg;
-    for (uint64_t end_seq = UINT64_MAX; n-- > 0;) {
-        all[n]->end_seq = end_seq;
-        if (all[n]->base_seq < end_seq)
-            end_seq = all[n]->base_seq;
-    }
-    free(all);
-}
-
 /* Nothing counts in a file that was being made when a crash came. But its bytes must not come back, by a power cut, under
  * the name of the next one that is made in its place. */
 static int remove_unfinished(const struct spool *spool, struct err *err)
@@ -157,6 +143,6 @@ int store_list(struct spool *spool, struct err *err)
     choose_uuid(spool);
     if (keep_own(spool, err))
         return -1;
-    find_ends(spool);
+    segment_find_ends(spool->first);
     return 0;
 }

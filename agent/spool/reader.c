@@ -4,7 +4,8 @@
  * sources are never used twice, so the live table is asked first; of what SOURCE and CHECKPOINT records tell, the reader
  * keeps only what is not in it any more, and what is forgotten while its records are being read. The next segment's
  * checkpoint makes this table anew; with nothing left to read it is empty.
- * Failure modes: damage is stepped over by scan; the gap in the record numbers is counted as missing. Data of a source
+ * Failure modes: damage is stepped over by scan; the gap in the record numbers is counted as missing, and so are the bytes of
+ * each source that were in it: its next record, or the next checkpoint, tells where it goes on. Data of a source
  * whose own record is damaged is still delivered, with an empty path. A segment that cannot be opened (damaged header) is
  * counted and left out.
  * On close: reader_close; the position is not kept here, the cursor is.
@@ -29,11 +30,37 @@ void reader_inherit(struct reader *reader, struct source *src)
         source_free(src); /* its records are ahead, and the one that tells of it is before them */
 }
 
+/* The records before this one, and from the one that was to come on, are not there. */
+static void note_walked(struct reader *reader, uint64_t seq)
+{
+    if (seq > reader->walked_seq && reader->walked_seq < reader->start_seq)
+        reader->missed.has_delivered = true;
+    if (seq > reader->walked_seq)
+        reader->walked_seq = seq;
+}
+
+/* The same of those that are to be given out. */
+static void miss_records_before(struct spool *spool, uint64_t seq)
+{
+    struct reader *reader = &spool->reader;
+    struct spool_pos cursor = spool->cursor.pos;
+    if (seq <= reader->next_seq)
+        return;
+    if (reader->next_seq >= reader->counted_seq) /* not when it is read again */
+        spool->stats.missing_records += seq - reader->next_seq;
+    if (cursor.seq >= reader->next_seq && cursor.seq < seq)
+        reader->missed_done = cursor.done;
+    reader->missed.has_waiting = true;
+    reader->next_seq = seq;
+    if (seq > reader->counted_seq)
+        reader->counted_seq = seq;
+}
+
 /* On -1 the reader is where it was. One that is no segment any more is left out. */
 static int enter_segment(struct spool *spool, struct segment *seg, struct err *err)
 {
     struct reader *reader = &spool->reader;
-    if (scan_open(&reader->scan, spool->dir, seg, &spool->stats, err)) {
+    if (scan_open(&reader->scan, spool->dir, seg, &spool->watch, err)) {
         if (err->kind != ERR_CORRUPT && err->kind != ERR_GONE)
             return -1;
         log_error("spool", "%s; what follows is delivered", err->text);
@@ -41,6 +68,8 @@ static int enter_segment(struct spool *spool, struct segment *seg, struct err *e
         scan_close(&reader->scan);
     }
     reader->seg = seg;
+    note_walked(reader, seg->base_seq);
+    miss_records_before(spool, seg->base_seq);
     return 0;
 }
 
@@ -54,11 +83,27 @@ static struct segment *segment_of(const struct spool *spool, uint64_t seq)
     return found;
 }
 
+/* What is read again meets its sources again, from the checkpoint on. Those that it has not met are as they began. */
+static void unmeet(struct registry *reg, uint32_t seen_no)
+{
+    for (struct source *src = reg->first; src; src = src->next)
+        if (src->no < seen_no)
+            src->read_to = READ_TO_UNKNOWN;
+}
+
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err)
 {
-    reader_close(&spool->reader);
+    struct reader *reader = &spool->reader;
     struct segment *seg = segment_of(spool, at.seq);
-    spool->reader.next_seq = at.seq > seg->base_seq ? at.seq : seg->base_seq;
+    if (at.seq < reader->next_seq) {
+        unmeet(&spool->sources, reader->seen_no);
+        unmeet(&spool->leaving, reader->seen_no);
+        reader->missed = (struct missed) {0};
+    }
+    reader_close(reader);
+    reader->walked_seq = seg->base_seq;
+    reader->next_seq = at.seq > seg->base_seq ? at.seq : seg->base_seq;
+    reader->start_seq = reader->next_seq;
     return enter_segment(spool, seg, err);
 }
 
@@ -68,57 +113,143 @@ static struct source *kept_source(const struct spool *spool, uint32_t no)
     return src ? src : registry_by_no(&spool->leaving, no);
 }
 
-static bool is_not_kept(const void *spool, uint32_t no)
-{
-    return !kept_source(spool, no);
-}
-
 static void note_number(struct reader *reader, uint32_t no)
 {
     if (no >= reader->seen_no)
         reader->seen_no = no + 1;
 }
 
+/* ---- checkpoints ---- */
+
+struct checkpoint {
+    struct spool *spool;
+    bool is_telling;     /* its positions are those before its segment's records */
+    uint64_t n_unknown;  /* sources that may lack bytes */
+    struct source *some; /* one of them */
+};
+
+static void meet_at_checkpoint(struct checkpoint *check, struct source *src, uint64_t at)
+{
+    uint64_t from;
+    if (!check->is_telling)
+        return;
+    enum hole hole = source_meet(src, at, check->spool->reader.missed, &from);
+    if (hole == HOLE_BYTES)
+        missing_found(check->spool, src, from, at);
+    if (hole == HOLE_UNKNOWN) {
+        check->n_unknown++;
+        check->some = src;
+    }
+}
+
+static bool is_not_kept(void *arg, uint32_t no, uint64_t offset)
+{
+    struct checkpoint *check = arg;
+    struct source *src = kept_source(check->spool, no);
+    if (src)
+        meet_at_checkpoint(check, src, offset);
+    return !src;
+}
+
+/* What is known of it from the segment before. */
+static void carry_over(struct checkpoint *check, struct source *src, const struct source *before)
+{
+    uint64_t at = src->offset;
+    if (before)
+        src->read_to = before->read_to;
+    meet_at_checkpoint(check, src, at);
+    if (before && before->offset > at) { /* forgotten meanwhile, at its final position */
+        src->offset = before->offset;
+        src->flags = before->flags;
+    }
+}
+
+/* It is in no table any more: was everything of it met? */
+static void meet_end(struct checkpoint *check, struct source *src)
+{
+    uint64_t from;
+    struct reader *reader = &check->spool->reader;
+    if (registry_by_no(&reader->sources, src->no) || !*src->path || !reader->missed.has_waiting)
+        return;
+    if (!(src->flags & SOURCE_ENDED)) {
+        check->n_unknown++;
+        missing_unknown(check->spool, src, 1);
+        check->n_unknown--;
+    } else if (source_meet(src, src->offset, reader->missed, &from) == HOLE_BYTES) {
+        missing_found(check->spool, src, from, src->offset);
+    }
+}
+
 static void note_checkpoint(struct spool *spool, const struct record *rec, const uint8_t *payload)
 {
     struct reader *reader = &spool->reader;
-    if (registry_unpack(&reader->sources, payload, rec->payload_len, is_not_kept, spool))
+    struct registry before = reader->sources;
+    struct checkpoint check = {.spool = spool, .is_telling = rec->to && rec->to <= rec->seq};
+    reader->sources = (struct registry) {0};
+    if (registry_unpack(&reader->sources, payload, rec->payload_len, is_not_kept, &check))
         log_error("spool", "segment %016llx: checkpoint is not whole",
                   (unsigned long long)reader->seg->no);
     reader->seen_no = reader->sources.next_no;
+    for (struct source *src = reader->sources.first; src; src = src->next)
+        carry_over(&check, src, registry_by_no(&before, src->no));
+    for (struct source *src = before.first; src; src = src->next)
+        meet_end(&check, src);
+    if (check.n_unknown)
+        missing_unknown(spool, check.some, check.n_unknown);
+    if (check.is_telling)
+        reader->missed = (struct missed) {0};
+    registry_clear(&before);
 }
+
+/* ---- records ---- */
 
 static void note_source(struct spool *spool, const struct record *rec, const uint8_t *payload)
 {
     struct reader *reader = &spool->reader;
     note_number(reader, rec->source_no);
-    if (kept_source(spool, rec->source_no))
-        return;
-    struct source *src = source_unpack(&payload, payload + rec->payload_len);
-    if (src)
+    struct source *src = kept_source(spool, rec->source_no);
+    if (!src && (src = source_unpack(&payload, payload + rec->payload_len)))
         registry_put(&reader->sources, src);
+    if (src)
+        source_met(src, rec->from);
 }
 
-static const struct source *source_of(struct spool *spool, uint32_t no)
+/* One whose own record was damaged has no name. */
+static struct source *source_of(struct spool *spool, uint32_t no)
 {
-    static char nothing[] = "";
+    const struct source nameless = {.no = no, .path = "", .input = "", .read_to = READ_TO_UNKNOWN};
     struct source *src = kept_source(spool, no);
     if (!src)
         src = registry_by_no(&spool->reader.sources, no);
     note_number(&spool->reader, no);
-    if (src)
-        return src;
-    spool->reader.unknown = (struct source) {.no = no, .path = nothing, .input = nothing};
-    return &spool->reader.unknown;
+    if (!src)
+        registry_put(&spool->reader.sources, src = source_copy(&nameless));
+    return src;
+}
+
+static struct source *meet_source(struct spool *spool, const struct record *rec)
+{
+    struct source *src = source_of(spool, rec->source_no);
+    uint64_t from;
+    enum hole hole = source_meet(src, rec->from, spool->reader.missed, &from);
+    if (hole == HOLE_BYTES)
+        missing_found(spool, src, from, rec->from);
+    if (hole == HOLE_UNKNOWN)
+        missing_unknown(spool, src, 1);
+    source_met(src, rec->type == REC_DATA ? rec->to : rec->from);
+    if (rec->type == REC_END && registry_by_no(&spool->reader.sources, src->no) == src)
+        src->flags |= SOURCE_ENDED;
+    return src;
 }
 
 static void fill_item(struct spool *spool, const struct record *rec, const uint8_t *payload,
-                      struct spool_item *item)
+                      const struct source *src, struct spool_item *item)
 {
     *item = (struct spool_item) {
         .type = rec->type == REC_DATA ? SPOOL_DATA : SPOOL_END,
         .seq = rec->seq,
-        .src = source_of(spool, rec->source_no),
+        .src = src,
+        .lost_before = missing_before(&spool->reader, rec),
         .proof = rec->type == REC_END ? (enum end_proof)rec->flags : 0,
         .end_offset = rec->from,
         .lost_bytes = rec->type == REC_END && rec->to > rec->from ? rec->to - rec->from : 0,
@@ -135,24 +266,31 @@ static void fill_item(struct spool *spool, const struct record *rec, const uint8
         item->skip = cursor.done < item->chunk.len ? cursor.done : item->chunk.len;
 }
 
-/* 1 = this record is for the caller. */
-static int take_record(struct spool *spool, const struct record *rec, const uint8_t *payload)
+/* 1 = this record is for the caller, of *src. */
+static int take_record(struct spool *spool, const struct record *rec, const uint8_t *payload,
+                       struct source **src)
 {
     struct reader *reader = &spool->reader;
+    bool is_ahead = rec->seq >= reader->next_seq;
     if (rec->type == REC_CHECKPOINT)
         note_checkpoint(spool, rec, payload);
+    if (rec->type == REC_CHECKPOINT || rec->seq >= reader->seg->end_seq)
+        return 0; /* the latter could not be synced here and was written again in a newer segment */
+    note_walked(reader, rec->seq);
+    if (is_ahead)
+        miss_records_before(spool, rec->seq);
+    if (reader->walked_seq == rec->seq)
+        reader->walked_seq++;
     if (rec->type == REC_SOURCE)
         note_source(spool, rec, payload);
-    if (rec->type == REC_CHECKPOINT || rec->seq < reader->next_seq)
+    else
+        *src = meet_source(spool, rec);
+    if (!is_ahead)
         return 0;
-    if (rec->seq >= reader->seg->end_seq)
-        return 0; /* could not be synced here and was written again in a newer segment */
-    if (reader->next_seq >= reader->counted_seq) /* not when it is read again */
-        spool->stats.missing_records += rec->seq - reader->next_seq;
     reader->next_seq = rec->seq + 1;
     if (reader->next_seq > reader->counted_seq)
         reader->counted_seq = reader->next_seq;
-    return rec->type == REC_DATA || rec->type == REC_END;
+    return rec->type != REC_SOURCE;
 }
 
 /* 1 = in the next segment, 0 = there is none: everything is read. */
@@ -166,14 +304,22 @@ static int next_segment(struct spool *spool, struct err *err)
     return enter_segment(spool, next, err) ? -1 : 1;
 }
 
-int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
+/* What comes next is there, but not durable (SYNC_ALWAYS). */
+static bool must_wait(const struct spool *spool)
+{
+    uint64_t end = spool_readable_end(spool).seq;
+    return spool->reader.next_seq >= end && end < spool->next_seq;
+}
+
+static int next_on_disk(struct spool *spool, struct spool_item *item, struct err *err)
 {
     struct reader *reader = &spool->reader;
     if (!reader->seg && reader_open(spool, spool->cursor.pos, err))
         return -1;
-    for (;;) {
+    while (!must_wait(spool)) {
         struct record rec;
         const uint8_t *payload = NULL;
+        struct source *src = NULL;
         int rc = reader->scan.fd < 0 ? 0 : scan_next(&reader->scan, &rec, &payload, err);
         if (rc == 0) {
             rc = next_segment(spool, err);
@@ -183,21 +329,42 @@ int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
         }
         if (rc < 0)
             return -1;
-        if (take_record(spool, &rec, payload)) {
-            fill_item(spool, &rec, payload, item);
+        if (take_record(spool, &rec, payload, &src)) {
+            fill_item(spool, &rec, payload, src, item);
             return 1;
         }
     }
+    return 0;
+}
+
+int spool_next(struct spool *spool, struct spool_item *item, struct err *err)
+{
+    struct memory *memory = spool->memory;
+    if (!memory)
+        return next_on_disk(spool, item, err);
+    int rc = memory_is_reading(memory) ? 0 : next_on_disk(spool, item, err);
+    if (rc != 0)
+        return rc;
+    if (!memory_is_reading(memory))
+        reader_close(&spool->reader); /* so that delivered segments can go */
+    memory_begin_reading(memory);
+    return memory_next(memory, item);
 }
 
 uint64_t spool_reading(const struct spool *spool)
 {
+    if (spool->memory && memory_is_reading(spool->memory))
+        return memory_reading(spool->memory);
     return spool->reader.seg ? spool->reader.next_seq : spool->cursor.pos.seq;
 }
 
 void spool_rewind(struct spool *spool)
 {
     struct err err;
+    if (spool->memory)
+        memory_rewind(spool);
+    if (spool->memory && memory_is_reading(spool->memory))
+        return;
     if (reader_open(spool, spool->cursor.pos, &err))
         log_error("spool", "%s", err.text);
 }

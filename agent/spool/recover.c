@@ -25,14 +25,7 @@
 
 static void apply(struct spool *spool, const struct record *rec, const uint8_t *payload)
 {
-    const uint8_t *at = payload;
-    struct source *src = registry_by_no(&spool->sources, rec->source_no);
-    if (rec->type == REC_SOURCE && (src = source_unpack(&at, payload + rec->payload_len)))
-        registry_put(&spool->sources, src);
-    else if (rec->type == REC_DATA && src)
-        source_advance(src, rec->from, rec->to, rec->flags, payload, rec->payload_len);
-    else if (rec->type == REC_END && src)
-        src->flags |= SOURCE_ENDED;
+    registry_apply(&spool->sources, rec, payload);
     if (rec->type != REC_CHECKPOINT && rec->seq >= spool->next_seq)
         spool->next_seq = rec->seq + 1;
 }
@@ -219,13 +212,29 @@ static int close_open_segments(struct spool *spool, struct err *err)
 
 /* ---- all together ---- */
 
+/* The cursor in its file may be older than the segments that went when they were delivered; but where a start has moved one
+ * away, its records were waiting. */
+static void raise_cursor(struct spool *spool)
+{
+    uint64_t oldest = spool->first->base_seq, seq = spool->cursor.pos.seq;
+    if (seq > 0 && spool->has_lost_first) {
+        log_error("spool",
+                  "records %llu to %llu were in segments that are in bad/ now: their lines are "
+                  "not delivered",
+                  (unsigned long long)seq, (unsigned long long)oldest - 1);
+        spool->stats.missing_records += oldest - seq;
+        spool->reader.missed.has_waiting = true;
+    }
+    spool->cursor.pos = (struct spool_pos) {.seq = oldest};
+}
+
 static void recover_cursor(struct spool *spool, bool found)
 {
     if (!found && spool->first)
         log_warn("spool", "%s: no valid cursor: everything in the spool is delivered again",
                  spool->dir);
     if (spool->first && spool->cursor.pos.seq < spool->first->base_seq)
-        spool->cursor.pos = (struct spool_pos) {.seq = spool->first->base_seq};
+        raise_cursor(spool);
     spool->cursor.is_dirty = !found;   /* a fresh spool has a cursor from its first moment */
     spool->cursor.is_unsynced = found; /* a killed posta may only have written it */
     if (spool->cursor.pos.seq < spool->next_seq)
@@ -246,6 +255,7 @@ int store_recover(struct spool *spool, struct err *err)
         cursor_open(&spool->cursor, spool->dir, spool->uuid, &has_cursor, err) ||
         recover_sources(spool, err))
         return -1;
+    heal_drop_sources(spool);
     recover_cursor(spool, has_cursor);
     if (close_open_segments(spool, err))
         return -1;

@@ -24,6 +24,9 @@
  */
 #include "registry.h"
 
+#include "account.h"
+#include "replay.h"
+
 #include <posta/bytes.h>
 #include <posta/intern.h>
 
@@ -59,6 +62,8 @@ static bool note_newest(const void *item, const void *key)
 {
     const struct search *search = key;
     struct source *src = (struct source *)(uintptr_t)item;
+    if (src->flags & SOURCE_HEALED)
+        return false;
     bool is_one = search->by_birth_only ? is_born_alike(&src->id, search->id)
                                         : file_id_equal(&src->id, search->id);
     if (is_one && (!*search->newest || (*search->newest)->no < src->no))
@@ -167,11 +172,22 @@ void source_advance(struct source *src, uint64_t from, uint64_t to, uint8_t chun
         src->anchor_len = chunk_flags & CHUNK_OTHER_END ? 0 : 1;
     }
     src->offset = to;
-    bool is_open_line = !(chunk_flags & CHUNK_LOST) &&
-                        ((chunk_flags & CHUNK_CUT) ||
-                         ((chunk_flags & CHUNK_SKIPPED) && !(chunk_flags & CHUNK_RESUMED)));
+    bool is_skipping = (chunk_flags & CHUNK_SKIPPED) && !(chunk_flags & CHUNK_RESUMED);
+    bool is_open_line = (chunk_flags & CHUNK_CUT) || (is_skipping && !(chunk_flags & CHUNK_LOST));
     src->flags = (uint8_t)((src->flags & ~(SOURCE_SKIPPING | SOURCE_ENDED)) |
                            (is_open_line ? SOURCE_SKIPPING : 0));
+}
+
+void registry_apply(struct registry *reg, const struct record *rec, const uint8_t *payload)
+{
+    const uint8_t *at = payload;
+    struct source *src = registry_by_no(reg, rec->source_no);
+    if (rec->type == REC_SOURCE && (src = source_unpack(&at, payload + rec->payload_len)))
+        registry_put(reg, src);
+    else if (rec->type == REC_DATA && src)
+        source_advance(src, rec->from, rec->to, rec->flags, payload, rec->payload_len);
+    else if (rec->type == REC_END && src)
+        src->flags |= SOURCE_ENDED;
 }
 
 /* ---- on disk ---- */
@@ -182,27 +198,29 @@ static uint16_t text_len(const char *text)
     return (uint16_t)(len > TEXT_MAX ? TEXT_MAX : len);
 }
 
+/* What was dropped and not noted counts as not read: of what is before that, no bytes are remembered. */
 void source_pack(const struct source *src, struct buf *out)
 {
     uint8_t head[PACKED_FIXED_BYTES] = {0};
+    const uint8_t anchor_len = src->unnoted ? 0 : src->anchor_len;
     put_u32(head, src->no);
     put_u32(head + 4, src->epoch);
-    put_u64(head + 8, src->offset);
+    put_u64(head + 8, src->offset - src->unnoted);
     put_u64(head + 16, src->id.dev);
     put_u64(head + 24, src->id.ino);
     put_u64(head + 32, (uint64_t)src->id.btime_ns);
     put_u64(head + 40, (uint64_t)src->first_seen_ns);
     put_u32(head + 48, (uint32_t)src->id.handle_type);
     head[52] = src->id.handle_len;
-    head[53] = src->anchor_len;
+    head[53] = anchor_len;
     head[54] = src->flags;
-    head[55] = src->tail_units;
+    head[55] = src->unnoted ? 0 : src->tail_units;
     put_u32(head + 60, src->tail_crc);
     put_u16(head + 56, text_len(src->path));
     put_u16(head + 58, text_len(src->input));
     buf_append(out, head, sizeof head);
     buf_append(out, src->id.handle, src->id.handle_len);
-    buf_append(out, src->anchor, src->anchor_len);
+    buf_append(out, src->anchor, anchor_len);
     buf_append(out, src->path, text_len(src->path));
     buf_append(out, src->input, text_len(src->input));
 }
@@ -222,6 +240,7 @@ static void unpack_fixed(const uint8_t *head, struct source *src)
     src->flags = head[54];
     src->tail_units = head[55];
     src->tail_crc = get_u32(head + 60);
+    src->read_to = READ_TO_UNKNOWN;
 }
 
 /* Of the packed source at head; 0 if it does not fit. */
@@ -256,7 +275,7 @@ static uint32_t pack_list(const struct registry *reg, struct buf *out)
 {
     uint32_t n = 0;
     for (const struct source *src = reg->first; src; src = src->next, n++)
-        source_pack(src, out);
+        source_pack(src->kept ? src->kept : src, out);
     return n;
 }
 
@@ -272,7 +291,7 @@ void registry_pack(const struct registry *reg, const struct registry *more, stru
 }
 
 int registry_unpack(struct registry *reg, const uint8_t *bytes, size_t len,
-                    bool (*is_wanted)(const void *arg, uint32_t no), const void *arg)
+                    bool (*is_wanted)(void *arg, uint32_t no, uint64_t offset), void *arg)
 {
     registry_clear(reg);
     if (len < 8)
@@ -282,7 +301,7 @@ int registry_unpack(struct registry *reg, const uint8_t *bytes, size_t len,
         size_t size = packed_size(at, end);
         if (size == 0)
             return -1;
-        if (is_wanted && !is_wanted(arg, get_u32(at)))
+        if (is_wanted && !is_wanted(arg, get_u32(at), get_u64(at + 8)))
             at += size;
         else
             registry_put(reg, source_unpack(&at, end));

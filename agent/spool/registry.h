@@ -35,9 +35,10 @@ void source_pack(const struct source *src, struct buf *out);
 struct source *source_unpack(const uint8_t **at, const uint8_t *end);
 /* One table of all that is in reg and, if it is not NULL, in more. */
 void registry_pack(const struct registry *reg, const struct registry *more, struct buf *out);
-/* Replaces the content by those sources of a table that are wanted; NULL = all. -1 if the bytes are not a whole table;
+/* Replaces the content by those sources of a table that are wanted; NULL = all. is_wanted is asked of each, with the position
+ * that the table says. -1 if the bytes are not a whole table;
  * what could be read is kept. */
 int registry_unpack(struct registry *reg, const uint8_t *bytes, size_t len,
-                    bool (*is_wanted)(const void *arg, uint32_t no), const void *arg);
+                    bool (*is_wanted)(void *arg, uint32_t no, uint64_t offset), void *arg);
 
 #endif

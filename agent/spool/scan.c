@@ -12,12 +12,11 @@
 
 #include <posta/bytes.h>
 #include <posta/fs.h>
-#include <posta/log.h>
 
 enum { READ_AHEAD_BYTES = 128 * 1024 };
 
-int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct spool_stats *stats,
-              struct err *err)
+int scan_open(struct scan *scan, const char *dir, struct segment *seg,
+              const struct scan_watch *watch, struct err *err)
 {
     struct segment on_disk = *seg;
     int fd = segment_open(dir, &on_disk, err);
@@ -31,7 +30,7 @@ int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct sp
                            .seg = seg,
                            .at = SEGMENT_HEADER_BYTES,
                            .window = window,
-                           .stats = stats,
+                           .watch = watch,
                            .next_seq = on_disk.base_seq,
                            .sure_seq = UINT64_MAX};
     return 0;
@@ -80,18 +79,10 @@ static bool has_header(struct scan *scan, uint64_t at, struct record *rec, struc
     return head && record_unpack(head, scan->seg->salt, rec);
 }
 
-static void count_damage(struct scan *scan, uint64_t from, uint64_t to, const char *what)
+static void tell_damage(const struct scan *scan, uint64_t from, uint64_t to, const char *what)
 {
-    if (!scan->stats || to <= scan->seg->counted_to)
-        return;
-    scan->seg->counted_to = to;
-    scan->stats->damaged_regions++;
-    scan->stats->damaged_bytes += to - from;
-    log_error("spool",
-              "segment %016llx: bytes %llu to %llu are damaged (%s) and are left out; what follows "
-              "is delivered",
-              (unsigned long long)scan->seg->no, (unsigned long long)from, (unsigned long long)to,
-              what);
+    if (scan->watch)
+        scan->watch->damaged(scan->watch->arg, scan->seg, from, to, what);
 }
 
 /* The next valid header behind `at`; the segment's size if there is none. */
@@ -118,7 +109,7 @@ static int skip_damage(struct scan *scan, const char *what, struct err *err)
     if (is_end)
         scan->torn_at = scan->at;
     if (!is_end || !scan->seg->is_open)
-        count_damage(scan, scan->at, next, what);
+        tell_damage(scan, scan->at, next, what);
     scan->at = next;
     return !is_end;
 }
@@ -158,7 +149,7 @@ int scan_next(struct scan *scan, struct record *rec, const uint8_t **payload, st
             return 0;
     }
     if (scan->at < scan->seg->size && !scan->seg->is_open)
-        count_damage(scan, scan->at, scan->seg->size, "cut short");
+        tell_damage(scan, scan->at, scan->seg->size, "cut short");
     shrink_window(scan);
     if (!scan->torn_at)
         scan->torn_at = scan->at < scan->seg->size ? scan->at : scan->seg->size;

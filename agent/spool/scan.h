@@ -4,9 +4,14 @@
 
 #include "record.h"
 #include "segment.h"
-#include "spool.h"
 
 #include <posta/buf.h>
+
+/* Is told of bytes that do not verify, when they are stepped over; each time they are read. */
+struct scan_watch {
+    void (*damaged)(void *arg, struct segment *seg, uint64_t from, uint64_t to, const char *what);
+    void *arg;
+};
 
 struct scan {
     int fd;
@@ -19,7 +24,7 @@ struct scan {
     /* Set by a start: records before it were durable. In a segment named .open the first one from there on that does not
      * verify is the end, whatever follows. UINT64_MAX = not so. */
     uint64_t sure_seq;
-    struct spool_stats *stats; /* damage is counted here; NULL = not counted */
+    const struct scan_watch *watch; /* NULL = nobody wants to know */
 };
 
 #define SCAN_INIT                                                                                  \
@@ -28,11 +33,11 @@ struct scan {
     }
 
 /* Start at the first record of seg. */
-int scan_open(struct scan *scan, const char *dir, struct segment *seg, struct spool_stats *stats,
-              struct err *err) MUST_CHECK;
+int scan_open(struct scan *scan, const char *dir, struct segment *seg,
+              const struct scan_watch *watch, struct err *err) MUST_CHECK;
 
 /* 1 = rec and *payload (borrowed until the next call) are filled and verified; 0 = end; -1 = cannot read.
- * What does not verify is stepped over when something valid follows, and counted. */
+ * What does not verify is stepped over when something valid follows, and the watch is told. */
 int scan_next(struct scan *scan, struct record *rec, const uint8_t **payload,
               struct err *err) MUST_CHECK;
 

@@ -171,6 +171,22 @@ void segment_free_list(struct segment *first)
     }
 }
 
+void segment_find_ends(struct segment *first)
+{
+    size_t n = 0;
+    for (struct segment *seg = first; seg; seg = seg->next)
+        n++;
+    struct segment **all = mem_zero(n + 1, sizeof *all);
+    for (struct segment *seg = first, **at = all; seg; seg = seg->next)
+        *at++ = seg;
+    for (uint64_t end_seq = UINT64_MAX; n-- > 0;) {
+        all[n]->end_seq = end_seq;
+        if (all[n]->base_seq < end_seq)
+            end_seq = all[n]->base_seq;
+    }
+    free(all);
+}
+
 int segment_seal(const char *dir, struct segment *seg, struct err *err)
 {
     char *from = segment_path(dir, seg), *to = segment_closed_path(dir, seg);

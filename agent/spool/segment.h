@@ -37,6 +37,8 @@ int segment_list(const char *dir, struct segment **first, struct err *err) MUST_
  * frees. */
 int segment_find_unfinished(const char *dir, char **path, struct err *err) MUST_CHECK;
 void segment_free_list(struct segment *first);
+/* Set end_seq of each: its records count up to the first one of any newer segment. */
+void segment_find_ends(struct segment *first);
 
 /* Its name once it is closed. Caller frees. */
 char *segment_closed_path(const char *dir, const struct segment *seg);

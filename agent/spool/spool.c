@@ -28,7 +28,15 @@ const struct stat_row spool_stat_rows[] = {
     ROW(torn_bytes, "bytes", "unfinished write cut off at start"),
     ROW(damaged_regions, "places", "places left out because they were damaged"),
     ROW(damaged_bytes, "bytes", "bytes in damaged places"),
+    ROW(damaged_unkept, "places", "damaged places whose bytes could not be kept in bad/"),
     ROW(missing_records, "records", "records that damage took"),
+    ROW(missing_bytes, "bytes", "log bytes that damage took"),
+    ROW(missing_ranges, "ranges", "runs of log bytes that damage took"),
+    ROW(missing_unknown, "files", "files that lost an unknown number of bytes to damage"),
+    ROW(healed_bytes, "bytes", "of the missing bytes: read once more from the log"),
+    ROW(dropped_bytes, "bytes", "log bytes given up because the spool was full"),
+    ROW(memory_bytes, "bytes", "log bytes waiting in memory now (queue.mem)"),
+    ROW(dropped_lines, "lines", "lines given up because the spool was full"),
     {0},
 };
 
@@ -88,10 +96,13 @@ static void close_files(struct spool *spool)
 static void free_spool(struct spool *spool)
 {
     reader_close(&spool->reader);
+    losses_free(&spool->reader.losses);
     if (syncer_free(
             spool->syncer)) /* else it may still sync and rename: no other posta may begin here */
         close_files(spool);
     segment_free_list(spool->first);
+    memory_free(spool->memory);
+    heal_free(spool);
     registry_clear(&spool->sources);
     registry_clear(&spool->leaving);
     buf_free(&spool->scratch);
@@ -103,6 +114,8 @@ static enum sync_way choose_way(const struct spool *spool, enum sync_way wanted)
 {
     if (wanted != SYNC_AUTO)
         return wanted;
+    if (spool->sync_mode == SYNC_NEVER)
+        return SYNC_INLINE;
     return fs_is_in_memory(spool->lock_fd) ? SYNC_INLINE : SYNC_THREAD;
 }
 
@@ -112,14 +125,20 @@ int spool_open(struct spool **out, const struct spool_config *config, struct err
     spool->dir = mem_dup(config->path);
     spool->max_bytes = config->max_bytes;
     spool->segment_bytes = config->segment_bytes;
+    spool->sync_mode = config->sync_mode;
+    spool->missed = config->missed;
+    spool->missed_arg = config->arg;
     spool->fd = spool->closing_fd = spool->lock_fd = -1;
     spool->wait_until_ns = INT64_MAX;
     spool->cursor = (struct cursor)CURSOR_INIT;
     spool->reader.scan = (struct scan)SCAN_INIT;
+    spool->watch = (struct scan_watch) {.damaged = store_damaged, .arg = spool};
     if (lock_and_recover(spool, err)) {
         free_spool(spool);
         return err_wrap(err, "open spool");
     }
+    if (config->memory_bytes > 0)
+        spool->memory = memory_new(config->memory_bytes);
     spool->syncer = syncer_new(choose_way(spool, config->sync_way));
     store_drop_delivered(spool);
     *out = spool;
@@ -131,6 +150,10 @@ void spool_close(struct spool *spool)
     if (!spool)
         return;
     struct err err;
+    if (spool->memory && memory_save(spool, true, &err))
+        log_error("spool", "on close: %s: some lines come twice", err.text);
+    if (store_note_all_dropped(spool, &err))
+        log_warn("spool", "on close: %s: what was dropped last is read again", err.text);
     if (spool_sync(spool, &err))
         log_error("spool", "on close: %s", err.text);
     bool does_answer = !syncer_is_busy(spool->syncer);
@@ -141,9 +164,17 @@ void spool_close(struct spool *spool)
     free_spool(spool);
 }
 
+static uint64_t waiting_records(const struct spool *spool)
+{
+    uint64_t at = spool->cursor.pos.seq;
+    if (!spool->memory || at >= MEMORY_SEQ)
+        return spool_end(spool).seq - at;
+    return spool->next_seq - at + (memory_end(spool->memory) - MEMORY_SEQ);
+}
+
 const struct spool_stats *spool_stats(struct spool *spool)
 {
-    spool->stats.waiting_records = spool->next_seq - spool->cursor.pos.seq;
+    spool->stats.waiting_records = spool_is_drained(spool) ? 0 : waiting_records(spool);
     return &spool->stats;
 }
 
@@ -167,6 +198,9 @@ struct source *spool_source_by_birth(struct spool *spool, uint64_t ino, int64_t 
 
 void spool_forget(struct spool *spool, struct source *src)
 {
+    store_forget_dropped(spool, src);
+    if (spool->memory)
+        memory_forget(spool->memory, src);
     registry_take(&spool->sources, src);
     if (spool_is_dirty(spool))
         registry_put(&spool->leaving, src);
@@ -176,14 +210,21 @@ void spool_forget(struct spool *spool, struct source *src)
 
 /* ---- marks ---- */
 
-uint64_t spool_mark(const struct spool *spool)
+/* The notes are the next records then. */
+uint64_t spool_mark(struct spool *spool)
 {
-    return spool->next_seq;
+    spool->wants_notes = spool->n_unnoted > 0;
+    return spool_end(spool).seq + spool->n_unnoted;
 }
 
 bool spool_is_durable(const struct spool *spool, uint64_t mark)
 {
-    return mark <= spool->synced_seq;
+    return mark <= (spool->memory ? spool->cursor.pos.seq : spool->synced_seq);
+}
+
+bool spool_has_room(const struct spool *spool)
+{
+    return !spool->memory || memory_has_room(spool->memory);
 }
 
 bool spool_is_delivered(const struct spool *spool, uint64_t mark)
@@ -198,6 +239,8 @@ void spool_delivered(struct spool *spool, struct spool_pos pos)
     if (spool_pos_less(spool->cursor.pos, pos)) {
         spool->cursor.pos = pos;
         spool->cursor.is_dirty = true;
+        if (spool->memory)
+            memory_delivered(spool, pos);
     }
     store_drop_delivered(spool); /* also when nothing moved: the reader may have left a segment */
 }
@@ -209,7 +252,14 @@ struct spool_pos spool_cursor(const struct spool *spool)
 
 struct spool_pos spool_end(const struct spool *spool)
 {
-    return (struct spool_pos) {.seq = spool->next_seq};
+    uint64_t seq = spool->memory ? memory_end(spool->memory) : spool->next_seq;
+    return (struct spool_pos) {.seq = seq};
+}
+
+struct spool_pos spool_readable_end(const struct spool *spool)
+{
+    bool is_limited = spool->sync_mode == SYNC_ALWAYS && !spool->memory;
+    return is_limited ? (struct spool_pos) {.seq = spool->synced_seq} : spool_end(spool);
 }
 
 bool spool_is_drained(const struct spool *spool)
@@ -219,11 +269,27 @@ bool spool_is_drained(const struct spool *spool)
 
 bool spool_cursor_is_dirty(const struct spool *spool)
 {
-    return spool->cursor.is_dirty || spool->cursor.is_unsynced;
+    return spool->cursor.is_dirty || spool->cursor.is_unsynced ||
+           (spool->memory && memory_is_dirty(spool->memory));
+}
+
+/* What waits in memory is gone after a kill: then everything on the disk is delivered. */
+static int save_with_positions(struct spool *spool, bool sync, struct err *err)
+{
+    struct spool_pos pos = spool->cursor.pos;
+    if (memory_save(spool, sync, err))
+        return -1;
+    if (pos.seq >= MEMORY_SEQ)
+        spool->cursor.pos = (struct spool_pos) {.seq = spool->next_seq};
+    int rc = cursor_save(&spool->cursor, spool->uuid, sync && spool->sync_mode != SYNC_NEVER, err);
+    spool->cursor.pos = pos;
+    return rc;
 }
 
 int spool_save_cursor(struct spool *spool, bool sync, struct err *err)
 {
     spool->cursor.synced_seq = spool->synced_seq;
-    return cursor_save(&spool->cursor, spool->uuid, sync, err);
+    if (spool->memory)
+        return save_with_positions(spool, sync, err);
+    return cursor_save(&spool->cursor, spool->uuid, sync && spool->sync_mode != SYNC_NEVER, err);
 }

@@ -21,12 +21,29 @@ enum sync_way {
     SYNC_BY_HAND, /* for tests: step by step (syncer.h), or where somebody waits */
 };
 
+/* What is made durable, and when it may leave. A kill costs nothing with any of them. */
+enum sync_mode {
+    SYNC_INTERVAL, /* when the owner asks for it; records are given out at once */
+    SYNC_ALWAYS, /* the same, but only what is durable is given out: after a power cut nothing that was
+                    * delivered is unknown here */
+    SYNC_NEVER, /* not at all: durable means written. A power cut may take or damage what the kernel had not
+                    * written yet */
+};
+
 struct spool_config {
-    const char *path;   /* folder; made with mode 0700 if missing; borrowed */
+    const char *path; /* folder; made with mode 0700 if missing; borrowed */
+    enum sync_mode sync_mode;
     uint64_t max_bytes; /* all segments together; 0 = no limit */
+    uint64_t
+        memory_bytes; /* not 0: what is taken in waits in memory, so many bytes of it, and only positions are
+                            * written: up to where everything is delivered. Durable means delivered then */
     uint64_t
         segment_bytes; /* the next segment begins when one has reached this; it may be more while a sync is slow */
     enum sync_way sync_way;
+    void (*missed)(
+        void *
+            arg); /* spool_next has found that bytes of a log are missing: see spool_take_missing; or NULL */
+    void *arg;
 };
 
 /* Counted since the start; what a start found is in the recovered_ and damaged_ rows. */
@@ -40,7 +57,15 @@ struct spool_stats {
     uint64_t torn_bytes;      /* cut off the end at start: a write that a crash interrupted */
     uint64_t damaged_regions; /* places skipped because a checksum differed */
     uint64_t damaged_bytes;   /* bytes in them */
+    uint64_t damaged_unkept;  /* of those places, their bytes could not be kept in bad/ */
     uint64_t missing_records; /* record numbers never seen by the reader because of damage */
+    uint64_t missing_bytes;   /* log bytes that were in them */
+    uint64_t missing_ranges;  /* runs of them */
+    uint64_t missing_unknown; /* files of which it is not known how many bytes were */
+    uint64_t healed_bytes;    /* of missing_bytes: read again from the log */
+    uint64_t dropped_bytes;   /* log bytes given up because the spool was full */
+    uint64_t dropped_lines;   /* lines in them */
+    uint64_t memory_bytes;    /* waiting in memory now (queue.mem) */
 };
 extern const struct stat_row spool_stat_rows[];
 
@@ -73,7 +98,7 @@ void spool_forget(struct spool *spool, struct source *src);
 
 /* ---- appending: all move src's position ---- */
 
-/* Append one chunk; chunk->from must be src->offset. FULL: no room now, nothing was written, the position
+/* Append one chunk; chunk->from must be src->offset. FULL (AGAIN with memory_bytes): no room now, nothing was written, the position
  * stays: try again when delivery has made room. New sources, ends and chunks without bytes may take a little more
  * than max_bytes (64 KB), so that they can be noted when it is full. */
 int spool_append(struct spool *spool, struct source *src, const struct chunk *chunk,
@@ -83,6 +108,29 @@ int spool_append(struct spool *spool, struct source *src, const struct chunk *ch
  * more. */
 int spool_end_source(struct spool *spool, struct source *src, enum end_proof proof,
                      uint64_t lost_bytes, struct err *err) MUST_CHECK;
+
+/* ---- full ---- */
+
+/* How many lines these bytes are; the last one may lack its LF. */
+uint64_t lines_count(const char *bytes, size_t len);
+
+/* In place of spool_append: move src's position over the chunk and give it up, counted. The record that says so comes with
+ * the next one of this source, or when much was dropped, or when somebody waits for a mark; until then a kill brings the
+ * position back to before it. */
+void spool_drop_newest(struct spool *spool, struct source *src, const struct chunk *chunk);
+
+/* The first record behind the oldest segment; 0 if that cannot go: it is the newest one too, or not durable yet. */
+uint64_t spool_oldest_end(const struct spool *spool);
+
+/* What a record of data is: its number, and of its bytes those that the cursor is not behind. */
+typedef void spool_visit(void *arg, uint64_t seq, const char *bytes, size_t len, size_t skip);
+/* Visit the data from the cursor up to before end_seq, which are in the oldest segments. */
+int spool_walk(struct spool *spool, uint64_t end_seq, spool_visit *visit, void *arg,
+               struct err *err) MUST_CHECK;
+
+/* Everything before this record is given up: as if delivered, but counted as dropped. The reader is to be rewound behind
+ * this. */
+void spool_give_up(struct spool *spool, uint64_t end_seq, uint64_t n_lines, uint64_t n_bytes);
 
 /* ---- syncing ---- */
 
@@ -105,8 +153,10 @@ bool spool_is_dirty(const struct spool *spool);
 
 /* ---- marks: everything appended before the call is before the mark ---- */
 
-uint64_t spool_mark(const struct spool *spool);
+uint64_t spool_mark(struct spool *spool);
 bool spool_is_durable(const struct spool *spool, uint64_t mark);
+/* It was full, and taking in is worth trying again. */
+bool spool_has_room(const struct spool *spool);
 bool spool_is_delivered(const struct spool *spool, uint64_t mark);
 
 /* ---- reading and the cursor ---- */
@@ -126,6 +176,7 @@ struct spool_item {
         *src; /* identity as of this record; borrowed until the next spool_next or rewind */
     struct chunk chunk;   /* DATA; bytes borrowed until the next spool_next or rewind */
     uint64_t skip;        /* payload bytes at its beginning that were delivered before */
+    uint64_t lost_before; /* log bytes of src just before it that damage took */
     enum end_proof proof; /* END */
     uint64_t end_offset;  /* END: it was read up to here */
     uint64_t lost_bytes;  /* END: and these behind it were lost */
@@ -133,6 +184,18 @@ struct spool_item {
 
 /* The next item in order. 1 = item filled, 0 = nothing more now, -1 = error (IO: try again later). */
 int spool_next(struct spool *spool, struct spool_item *item, struct err *err) MUST_CHECK;
+
+/* Bytes of a log that were in damaged records. */
+struct spool_missing {
+    struct source *src; /* a copy, the caller's: source_free */
+    uint64_t from, to;
+};
+/* The oldest that was not taken yet; of many only the newest are kept. */
+bool spool_take_missing(struct spool *spool, struct spool_missing *missing);
+/* They were read again from the log and are appended now: src is a source of its own, which ends with them, and is
+ * forgotten. proto: as spool_take_missing gave it. Lines in `bytes` are whole. FULL: nothing or not all was taken. */
+int spool_heal(struct spool *spool, const struct spool_missing *missing, const char *bytes,
+               struct err *err) MUST_CHECK;
 
 /* The record that spool_next would look for. */
 uint64_t spool_reading(const struct spool *spool);
@@ -151,6 +214,8 @@ bool spool_cursor_is_dirty(const struct spool *spool);
 
 /* The position behind the last record. */
 struct spool_pos spool_end(const struct spool *spool);
+/* The position behind the last record that spool_next would give out now. */
+struct spool_pos spool_readable_end(const struct spool *spool);
 static inline bool spool_pos_less(struct spool_pos a, struct spool_pos b)
 {
     return a.seq != b.seq ? a.seq < b.seq : a.done < b.done;

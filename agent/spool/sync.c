@@ -51,6 +51,7 @@ static void ask_for_records(struct spool *spool, struct sync_job *job)
 static void start_job(struct spool *spool, bool has_records)
 {
     struct sync_job job = SYNC_JOB_INIT;
+    job.only_renames = spool->sync_mode == SYNC_NEVER;
     spool->job.has_records = has_records;
     if (has_records)
         ask_for_records(spool, &job);
@@ -145,7 +146,7 @@ int spool_sync_start(struct spool *spool, struct err *err)
 {
     if (syncer_is_busy(spool->syncer))
         return 1;
-    if (store_mend(spool, err))
+    if (store_mend(spool, err) || (store_is_note_due(spool) && store_note_all_dropped(spool, err)))
         return -1;
     if (!spool_is_dirty(spool))
         return 0;

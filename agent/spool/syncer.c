@@ -49,6 +49,8 @@ void sync_job_done(struct sync_job *job)
 
 static int do_step(const struct sync_job *job, enum sync_step step, struct err *err)
 {
+    if (job->only_renames && step != STEP_NAME)
+        return 0;
     switch (step) {
     case STEP_OLD:
         return job->old_fd >= 0 ? fs_sync(job->old_fd, err) : 0;

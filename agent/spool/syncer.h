@@ -20,6 +20,7 @@ enum sync_step {
 
 struct sync_job {
     int old_fd, new_fd, cursor_fd; /* -1 = not asked for */
+    bool only_renames;             /* nothing is synced */
     char *from, *to, *dir;         /* the job's own; NULL = not asked for */
     enum sync_step next;           /* being done, or to be done */
     enum sync_step failed;         /* STEP_NONE = all that was asked for is done */

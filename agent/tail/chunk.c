@@ -27,8 +27,13 @@ enum read_result read_refused(struct tail *tail, const struct err *err)
 {
     static struct log_limit limit;
     tail->is_blocked = true;
-    log_limited(&limit, 60 * NS_PER_S, LOG_WARN, "tail", "%s; reading stops until there is room",
-                err->text);
+    bool is_usual =
+        err->kind == ERR_AGAIN; /* queue.mem is full when reading is faster than sending */
+    if (is_usual)
+        log_debug("tail", "%s", err->text);
+    else
+        log_limited(&limit, 60 * NS_PER_S, LOG_WARN, "tail",
+                    "%s; reading stops until there is room", err->text);
     return READ_BLOCKED;
 }
 

@@ -59,7 +59,7 @@ size_t newline_cut(const struct file *file, size_t len)
     const struct tail_input *conf = file->input->conf;
     size_t unit = conf->line_end.unit > 1 ? conf->line_end.unit : 1;
     size_t limit = (size_t)conf->message_max_bytes / unit * unit;
-    return len >= limit + newline_kept(file) ? limit : 0;
+    return len > limit + newline_kept(file) ? limit : 0; /* a line of just this length is whole */
 }
 
 size_t newline_kept(const struct file *file)

@@ -51,6 +51,15 @@ int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode,
  * that holds it, or -1 with AGAIN and the holder's pid in the text. */
 int fs_lock(const char *path, struct err *err) MUST_CHECK;
 
+/* Is that lock held? 1 with the holder's pid (0 = not known), 0 = no, -1. Takes it, shared, for a moment; changes nothing. */
+int fs_is_locked(const char *path, int *pid, struct err *err) MUST_CHECK;
+
+/* Give the file a second name. One that is there already is an error, unless it is this very file. */
+int fs_link(const char *from, const char *to, struct err *err) MUST_CHECK;
+
+/* Each gets the other's name, at once. */
+int fs_exchange(const char *one, const char *other, struct err *err) MUST_CHECK;
+
 /* ---- faults, for tests ---- */
 enum fs_call {
     FS_OPEN,

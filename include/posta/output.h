@@ -11,6 +11,9 @@
 #include <posta/plugin.h>
 #include <stdio.h>
 
+/* Tokens are below 2^OUTPUT_TOKEN_BITS. */
+enum { OUTPUT_TOKEN_BITS = 48 };
+
 struct out_event {
     const char *bytes; /* JSON; borrowed during the call */
     size_t len;

@@ -27,6 +27,8 @@ struct file_id {
 enum source_flag {
     SOURCE_ENDED = 1,    /* read to its proven end; remembered as long as the file is there */
     SOURCE_SKIPPING = 2, /* inside an over-long line whose rest is being left out */
+    SOURCE_HEALED =
+        4, /* not a file, but a range of one that was read once more; never found by its identity */
 };
 
 struct source {
@@ -36,13 +38,17 @@ struct source {
     int64_t first_seen_ns; /* wall clock */
     const char *path;      /* where it was first seen; interned (intern.h) but in a prototype */
     const char *input;     /* id of the input that found it; the same */
-    uint64_t offset;       /* every byte before it is in the spool */
-    uint8_t flags;         /* enum source_flag */
-    uint8_t anchor_len;    /* how many bytes before offset are in anchor */
+    uint64_t offset;       /* every byte before it is in the spool, or given up */
+    uint64_t unnoted; /* spool's: so many bytes before it were dropped, and no record says so yet */
+    uint8_t flags;    /* enum source_flag */
+    uint8_t anchor_len; /* how many bytes before offset are in anchor */
     uint8_t anchor[ANCHOR_BYTES];
     uint8_t
         tail_units; /* how many TAIL_UNIT of bytes before offset tail_crc is over; 0 = not known */
-    uint32_t tail_crc;          /* crc32c */
+    uint32_t tail_crc; /* crc32c */
+    const struct source *
+        kept; /* spool's, queue.mem: its delivered position while that is behind; not kept itself */
+    uint64_t read_to;           /* spool's: its reader has met everything before it; not kept */
     uint32_t scan_no;           /* tail's: the last look at the folder that found it; not kept */
     void *file;                 /* tail's: the open file, NULL = not open; not kept */
     struct source *prev, *next; /* in the registry's list */
@@ -50,10 +56,12 @@ struct source {
 
 enum chunk_flag {
     CHUNK_CUT = 1, /* its last line is only the beginning of an over-long one; no newline ends it */
-    CHUNK_SKIPPED = 2,     /* no bytes: [from, to) is the middle of an over-long line, left out */
-    CHUNK_RESUMED = 4,     /* with CHUNK_SKIPPED: the over-long line ends at `to` */
-    CHUNK_LAST = 8,        /* ends at the proven end of the source without a newline */
-    CHUNK_LOST = 16,       /* no bytes: [from, to) was given up or taken away before it was read */
+    CHUNK_SKIPPED = 2, /* no bytes: [from, to) is the middle of an over-long line, left out */
+    CHUNK_RESUMED = 4, /* with CHUNK_SKIPPED: the over-long line ends at `to` */
+    CHUNK_LAST = 8,    /* ends at the proven end of the source without a newline */
+    CHUNK_LOST =
+        16, /* no bytes: [from, to) was given up or taken away before it was read; with CHUNK_CUT it ends
+                            * in an over-long line */
     CHUNK_BIG_ENDIAN = 32, /* UTF-16 whose file begins with a big-endian byte order mark */
     CHUNK_OTHER_END = 64,  /* lines of this file do not end with LF alone */
 };

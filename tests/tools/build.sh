@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the test tools into build/tests/tools. A tool is TOOL.c, with kclient.c when it speaks Kafka, and with event.c and
-# tally.c when it judges events. Builds only what is older than its sources; safe to be called by several tests at once.
+# tally.c when it judges events; shim is a library for LD_PRELOAD. Builds only what is older than its sources; safe to be called
+# by several tests at once.
 #
 #   tests/tools/build.sh [TOOL ...]     default: all
 set -euo pipefail
@@ -28,9 +29,17 @@ compile() { # TOOL SOURCE... -- LIBRARY...
         -o "$OUT/.$tool.$$" "$@"
     mv "$OUT/.$tool.$$" "$OUT/$tool"
 }
+compile_library() { # NAME SOURCE
+    "$CC" -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wformat=2 -Werror -O2 -g -fPIC -shared -o "$OUT/.$1.$$" "$2" -ldl
+    mv "$OUT/.$1.$$" "$OUT/$1.so"
+}
 
 build() { # TOOL
     local tool=$1 kafka
+    if [[ $tool == shim ]]; then
+        is_fresh "$OUT/shim.so" "$HERE/shim.c" || compile_library shim "$HERE/shim.c"
+        return 0
+    fi
     local sources=("$HERE/$tool.c")
     local libs=()
     if [[ $KAFKA_TOOLS == *" $tool "* ]]; then
@@ -46,7 +55,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin collect produce brokerd linewriter ringwriter ringjudge
+    (($# > 0)) || set -- kadmin collect produce brokerd linewriter ringwriter ringjudge seqcount shim
     for tool; do build "$tool"; done
 }
 

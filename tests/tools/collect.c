@@ -1,7 +1,7 @@
 /* Read a topic from its beginning and judge what arrived: lost, repeated, out of order, broken.
  *
  *   collect -b BOOTSTRAP [-X name=value ...] -t TOPIC [-n EXPECTED] [-i IDLE_SECONDS] [-T MAX_SECONDS]
- *           [-o FILE] [--dump FILE] [--live FILE] [--order seq|offset] [--allow-disorder] [--max-repeats N]
+ *           [-o FILE] [--dump FILE] [--raw FILE] [--live FILE] [--order seq|offset] [--allow-disorder] [--max-repeats N]
  *           [--allow-new-ids]
  *   collect --check FILE [...]     judge a file of events, one a line, instead of a topic
  *
@@ -12,6 +12,7 @@
  *
  *   -o FILE          the last line goes to FILE too
  *   --dump FILE      the messages, one a line, in order of arrival
+ *   --raw FILE       the records as they came, one a line
  *   --live FILE      "delivered=N repeated=N lost=N", rewritten five times a second
  *   --order          what must grow within partition and log.file.path: seq (default), or log.offset within one inode,
  *                    for logs whose writers do not number in order (nginx under wrk)
@@ -40,7 +41,7 @@ struct judge {
     struct tally tally;
     struct event event;
     const char *topic, *result_path, *live_path, *check_path;
-    FILE *dump;
+    FILE *dump, *raw;
     int64_t idle_ms, max_ms, max_repeats;
     bool new_ids_allowed;
 
@@ -55,6 +56,8 @@ struct judge {
 
 static void judge_record(struct judge *j, int32_t partition, const char *value, size_t len)
 {
+    if (j->raw)
+        fprintf(j->raw, "%.*s\n", (int)len, value);
     if (!event_parse(&j->event, value, len)) {
         j->tally.bad++;
         return;
@@ -208,9 +211,19 @@ static void read_events(struct judge *j)
 
 /* ---- the command line ---- */
 
-enum { OPT_DUMP = 256, OPT_LIVE, OPT_ORDER, OPT_DISORDER, OPT_REPEATS, OPT_NEW_IDS, OPT_CHECK };
+enum {
+    OPT_DUMP = 256,
+    OPT_RAW,
+    OPT_LIVE,
+    OPT_ORDER,
+    OPT_DISORDER,
+    OPT_REPEATS,
+    OPT_NEW_IDS,
+    OPT_CHECK
+};
 
 static const struct option long_options[] = {{"dump", required_argument, NULL, OPT_DUMP},
+                                             {"raw", required_argument, NULL, OPT_RAW},
                                              {"live", required_argument, NULL, OPT_LIVE},
                                              {"order", required_argument, NULL, OPT_ORDER},
                                              {"allow-disorder", no_argument, NULL, OPT_DISORDER},
@@ -264,6 +277,9 @@ static void parse_option(struct judge *j, rd_kafka_conf_t *conf, int c)
     case OPT_DUMP:
         j->dump = open_dump(optarg);
         break;
+    case OPT_RAW:
+        j->raw = open_dump(optarg);
+        break;
     case OPT_LIVE:
         j->live_path = optarg;
         break;
@@ -310,6 +326,8 @@ int main(int argc, char **argv)
         close_topic(&j);
     if (j.dump)
         fclose(j.dump);
+    if (j.raw)
+        fclose(j.raw);
     event_done(&j.event);
     tally_done(&j.tally);
     return code;

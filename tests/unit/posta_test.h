@@ -92,12 +92,14 @@ static inline int folder_setup(void **state)
 
 /* How all that spool_start opens is synced. */
 static enum sync_way test_sync_way;
+static enum sync_mode test_sync_mode;
 
 static inline int folder_teardown(void **state)
 {
     fs_set_faults(NULL, 0);
     clock_set(NULL);
     test_sync_way = SYNC_AUTO;
+    test_sync_mode = SYNC_INTERVAL;
     folder_empty(*state);
     int rc = rmdir(*state);
     free(*state);
@@ -204,7 +206,8 @@ static inline struct spool *spool_start(const char *dir, uint64_t max_bytes, uin
     const struct spool_config config = {.path = dir,
                                         .max_bytes = max_bytes,
                                         .segment_bytes = segment_bytes,
-                                        .sync_way = test_sync_way};
+                                        .sync_way = test_sync_way,
+                                        .sync_mode = test_sync_mode};
     struct spool *spool = NULL;
     struct err err = ERR_INIT;
     if (spool_open(&spool, &config, &err))

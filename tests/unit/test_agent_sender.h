@@ -59,6 +59,7 @@ static inline int fake_send(void *self, const struct out_event *ev, uint64_t tok
     (void)self;
     if (fake_now->n_room == 0)
         return err_set(err, ERR_AGAIN, "busy");
+    assert_true(token < UINT64_C(1) << OUTPUT_TOKEN_BITS);
     fake_now->n_room -= fake_now->n_room != SIZE_MAX;
     assert_true(fake_now->n < MAX_OFFERS);
     struct offer *offer = &fake_now->offers[fake_now->n++];
@@ -117,11 +118,13 @@ static inline void moved(void *arg)
     ((struct rig *)arg)->n_moved++;
 }
 
+static uint64_t rig_segment_bytes = 1 << 20;
+
 static inline void open_spool(struct rig *rig)
 {
     struct err err;
     const struct spool_config config = {
-        .path = rig->spool_dir, .max_bytes = 64 << 20, .segment_bytes = 1 << 20};
+        .path = rig->spool_dir, .max_bytes = 64 << 20, .segment_bytes = rig_segment_bytes};
     if (spool_open(&rig->spool, &config, &err))
         fail_msg("%s", err.text);
     rig->src = spool_sources(rig->spool);
@@ -186,6 +189,31 @@ static inline int rig_close(void **state)
 }
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+/* The sender's states belong to its parsers. */
+static inline void free_sender_and_parsers(struct rig *rig)
+{
+    sender_free(rig->sender);
+    rig->sender = NULL;
+    parsers_free(&rig->input);
+}
+
+static inline void set_parsers(struct rig *rig, const char *yaml)
+{
+    struct problems problems = PROBLEMS_INIT;
+    struct config *config = config_new(NULL);
+    parsers_free(&rig->input);
+    rig->input.tail.message_max_bytes = 4096;
+    if (config_add_bytes(config, "t", yaml, strlen(yaml), &problems))
+        fail_msg("%s", problems.at[0].text);
+    for (size_t i = 0; i < node_count(config_root(config)); i++)
+        parsers_add(&rig->input, node_key(config_root(config), i), node_at(config_root(config), i),
+                    NULL, &problems);
+    if (problems.n)
+        fail_msg("%s", problems.at[0].text);
+    config_free(config);
+    problems_free(&problems);
+}
 
 static inline int try_start(struct rig *rig, struct err *err)
 {

@@ -285,6 +285,36 @@ static void a_line_too_long_for_the_spool(void **state)
                    "other larger\n");
 }
 
+static void two_queues(void **state)
+{
+    assert_refused(*state, "queue.mem: {max_size: 1MB}\nqueue.disk.max_size: 64MB\n" INPUT OUTPUT,
+                   "posta: posta.yml:1:12: queue.mem and queue.disk are both set: keep queue.disk, "
+                   "and lines are copied to a spool; or queue.mem, and they wait in their files\n");
+}
+
+static void what_the_queue_cannot_be_told(void **state)
+{
+    assert_refused(
+        *state, "queue.disk: {sync: sometimes, at_limit: drop, share.metrics: 60}\n" INPUT OUTPUT,
+        "posta: posta.yml:1:20: queue.disk.sync: expected interval, always or never, found "
+        "'sometimes'\n"
+        "posta: posta.yml:1:41: queue.disk.at_limit: expected block, drop_oldest or drop_newest, "
+        "found 'drop'\n"
+        "posta: posta.yml:1:62: queue.disk.share.metrics: must be at most 50, found '60'\n");
+}
+
+static void a_queue_in_memory(void **state)
+{
+    struct rig *rig = *state;
+    assert_int_equal(load(rig, "queue.mem: {events: 4096}\n" INPUT OUTPUT), 0);
+    assert_true(rig->settings.globals.is_in_memory);
+    assert_int_equal(rig->settings.globals.memory_bytes, 4 << 20);
+    assert_string_equal(
+        buf_str(&rig->said),
+        "posta: warning: posta.yml:1:13: 'queue.mem.events' is accepted, but not needed: set "
+        "queue.mem.max_size, in bytes\n");
+}
+
 static void a_file_that_is_not_there(void **state)
 {
     struct rig *rig = *state;
@@ -423,6 +453,9 @@ int main(void)
         CASE(a_limit_of_somebody_elses_rotation),
         CASE(processors_that_posta_has_not),
         CASE(a_line_too_long_for_the_spool),
+        CASE(two_queues),
+        CASE(what_the_queue_cannot_be_told),
+        CASE(a_queue_in_memory),
         CASE(a_file_that_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

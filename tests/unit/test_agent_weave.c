@@ -16,31 +16,6 @@ struct step {
 static const char *const paths[] = {"/log/a", "/log/a", "/log/b",
                                     "/log/a"}; /* file 1 and 3 are generations of file 0 */
 
-/* The sender's states belong to its parsers. */
-static void free_sender_and_parsers(struct rig *rig)
-{
-    sender_free(rig->sender);
-    rig->sender = NULL;
-    parsers_free(&rig->input);
-}
-
-static void set_parsers(struct rig *rig, const char *yaml)
-{
-    struct problems problems = PROBLEMS_INIT;
-    struct config *config = config_new(NULL);
-    parsers_free(&rig->input);
-    rig->input.tail.message_max_bytes = 4096;
-    if (config_add_bytes(config, "t", yaml, strlen(yaml), &problems))
-        fail_msg("%s", problems.at[0].text);
-    for (size_t i = 0; i < node_count(config_root(config)); i++)
-        parsers_add(&rig->input, node_key(config_root(config), i), node_at(config_root(config), i),
-                    NULL, &problems);
-    if (problems.n)
-        fail_msg("%s", problems.at[0].text);
-    config_free(config);
-    problems_free(&problems);
-}
-
 static struct source *file_source(struct rig *rig, int file)
 {
     const struct file_id id = {.ino = 100 + (uint64_t)file, .btime_ns = 5};

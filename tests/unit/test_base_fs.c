@@ -329,6 +329,24 @@ static void a_second_holder_is_told_the_pid_of_the_first(void **state)
     free(path);
 }
 
+/* No block for it on a full disk: the old pid is not taken for the new one. */
+static void a_lock_holds_though_its_pid_cannot_be_written(void **state)
+{
+    const struct fs_fault full = {.call = FS_WRITE, .nth = 1, .fail = ENOSPC};
+    char *path = path_in(*state, "lock");
+    file_write(*state, "lock", "4711\n", 5);
+    fs_set_faults(&full, 1);
+    int fd = fs_lock(path, &err);
+    fs_set_faults(NULL, 0);
+    assert_true(fd >= 0);
+    assert_content(*state, "lock", "");
+    assert_int_equal(fs_lock(path, &err), -1);
+    assert_int_equal(err.kind, ERR_AGAIN);
+    assert_non_null(strstr(err.text, "is held by another posta"));
+    fs_close(fd);
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -350,6 +368,7 @@ int main(void)
         IN_FOLDER(a_folder_of_another_owner_is_denied),
         IN_FOLDER(a_path_that_is_too_long_is_refused),
         IN_FOLDER(a_second_holder_is_told_the_pid_of_the_first),
+        IN_FOLDER(a_lock_holds_though_its_pid_cannot_be_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,57 @@
+/* sample.c: an event of something measured, as Metricbeat makes them.
+ *
+ * {"@timestamp":T,"@metadata":{"beat":"metricbeat","type":"_doc","version","_id":ID},
+ *  "event":{"id":ID,"dataset":"module.set","module"},"metricset":{"name","period"},"service":{"type"},
+ *  <what was measured>,"ecs":{"version"},"host":{"name"},"agent":{..}[,"tags":[..]][,"fields":{..}]}
+ *
+ * The id is made once, with the event: 11 hex digits of its time in ms, 9 of the agent's id, 12 of a number that grows.
+ */
+#include "event.h"
+
+#include <posta/bytes.h>
+#include <posta/json.h>
+#include <posta/loop.h>
+
+#include <stdio.h>
+#include <string.h>
+
+enum { SAMPLE_ID_LEN = 32 };
+#define MASK(bits) ((UINT64_C(1) << (bits)) - 1)
+
+static void make_id(const struct event_agent *agent, const struct sample *sample,
+                    char id[static SAMPLE_ID_LEN + 1])
+{
+    snprintf(id, SAMPLE_ID_LEN + 1, "%011llx%09llx%012llx",
+             (unsigned long long)((uint64_t)(sample->time_ns / NS_PER_MS) & MASK(44)),
+             (unsigned long long)(hash64(agent->id, strlen(agent->id)) & MASK(36)),
+             (unsigned long long)(sample->number & MASK(48)));
+}
+
+void sample_begin(const struct event_agent *agent, const struct sample *sample, struct buf *out)
+{
+    char id[SAMPLE_ID_LEN + 1], time[EVENT_TIME_BYTES];
+    make_id(agent, sample, id);
+    event_time(sample->time_ns / NS_PER_MS, time);
+    buf_clear(out);
+    buf_printf(out,
+               "{\"@timestamp\":\"%s\",\"@metadata\":{\"beat\":\"metricbeat\",\"type\":\"_doc\",",
+               time);
+    buf_printf(out, "\"version\":\"%s\",\"_id\":\"%s\"},", agent->version, id);
+    buf_printf(out, "\"event\":{\"id\":\"%s\",\"dataset\":\"%s.%s\",\"module\":\"%s\"},", id,
+               sample->module, sample->set, sample->module);
+    buf_printf(out,
+               "\"metricset\":{\"name\":\"%s\",\"period\":%lld},\"service\":{\"type\":\"%s\"},",
+               sample->set, (long long)(sample->period_ns / NS_PER_MS), sample->module);
+}
+
+void sample_end(const struct event_agent *agent, const char *extra, struct buf *out)
+{
+    buf_puts(out, ",\"ecs\":{\"version\":\"" ECS_VERSION "\"},\"host\":{\"name\":");
+    json_string(out, agent->name);
+    buf_puts(out, "},\"agent\":{\"name\":");
+    json_string(out, agent->name);
+    buf_printf(out,
+               ",\"type\":\"metricbeat\",\"version\":\"%s\",\"id\":\"%s\",\"ephemeral_id\":\"%s\"}",
+               agent->version, agent->id, agent->ephemeral_id);
+    buf_printf(out, "%s%s}", *extra ? "," : "", extra);
+}

@@ -1,0 +1,88 @@
+/* heal.c: what damage took from the spool is read once more from the logs, where they still have it.
+ *
+ * Happy path: the spool's reader finds a range missing; on the next turn of the loop it is read from the log's file and appended,
+ * behind what is in the spool now: these lines come late, with the ids they would have had.
+ * Failure modes: the file is gone, was cut, or the range was given back: it stays lost, and it is said. No room: the same.
+ * On close: nothing.
+ */
+#include "agent.h"
+
+#include <posta/log.h>
+
+#include <stdlib.h>
+
+enum { PIECE_BYTES = 1024 * 1024 };
+
+/* Truncated since, it has other bytes there. */
+static bool is_same_epoch(const struct intake *in, const struct spool_missing *missing)
+{
+    const struct source *now = spool_source_by_id(in->lane->spool, &missing->src->id);
+    return now && now->epoch == missing->src->epoch && now->offset >= missing->to;
+}
+
+/* Lines end with LF in it, so that a piece can be cut there. */
+static bool is_simple(const struct intake *in, const struct source *src)
+{
+    for (size_t i = 0; i < in->settings->n_inputs; i++) {
+        const struct tail_input *conf = &in->settings->inputs[i].tail;
+        if (strcmp(conf->id, src->input) == 0)
+            return conf->encoding <= CHARSET_PLAIN && conf->line_terminator <= TERMINATOR_AUTO;
+    }
+    return false;
+}
+
+/* Up to the last line end, if there is one. */
+static size_t whole_lines(const char *bytes, size_t len)
+{
+    const char *nl = memrchr(bytes, '\n', len);
+    return nl ? (size_t)(nl + 1 - bytes) : len;
+}
+
+/* The first piece of the range. Returns how long it was, or -1. */
+static int64_t heal_piece(struct intake *in, const struct spool_missing *missing, char *room,
+                          struct err *err)
+{
+    struct spool_missing piece = *missing;
+    bool is_last = missing->to - missing->from <= PIECE_BYTES;
+    size_t len = is_last ? (size_t)(missing->to - missing->from) : PIECE_BYTES;
+    if (tail_read_again(missing->src, missing->from, room, len, err))
+        return -1;
+    if (!is_last)
+        len = whole_lines(room, len);
+    piece.to = piece.from + len;
+    return spool_heal(in->lane->spool, &piece, room, err) ? -1 : (int64_t)len;
+}
+
+static void heal_range(struct intake *in, const struct spool_missing *missing)
+{
+    struct spool_missing left = *missing;
+    struct err err;
+    char *room = mem_alloc(PIECE_BYTES);
+    int rc = !is_simple(in, missing->src)
+                 ? err_set(&err, ERR_CONFIG, "its encoding or line end is not the usual one")
+             : !is_same_epoch(in, missing) ? err_set(&err, ERR_GONE, "the file was cut or is gone")
+                                           : 0;
+    for (int64_t n; rc == 0 && left.from < left.to; left.from += (uint64_t)n)
+        if ((n = heal_piece(in, &left, room, &err)) < 0)
+            rc = -1, n = 0;
+    if (left.from > missing->from)
+        log_warn(
+            "heal",
+            "%s: bytes %llu to %llu were read once more from the file: nothing of them is lost",
+            missing->src->path, (unsigned long long)missing->from, (unsigned long long)left.from);
+    if (rc)
+        log_error("heal", "%s: bytes %llu to %llu are lost: %s", missing->src->path,
+                  (unsigned long long)left.from, (unsigned long long)left.to, err.text);
+    free(room);
+}
+
+void heal_all(void *arg)
+{
+    struct intake *in = arg;
+    struct spool_missing missing;
+    while (spool_take_missing(in->lane->spool, &missing)) {
+        heal_range(in, &missing);
+        source_free(missing.src);
+    }
+    lane_appended(in->lane, 0);
+}

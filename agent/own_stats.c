@@ -1,0 +1,72 @@
+/* own_stats.c: posta's counters as events (logging.metrics.events): one each period, dataset posta.stats.
+ *
+ * Happy path: the rows of all parts become "posta":{"stats":{"tail":{..},"spool":{..},..}} and go the way of samples.
+ * Failure modes: those of samples.c.
+ * On close: a last one, of what was counted up to then.
+ */
+#include "agent.h"
+
+#include <stdlib.h>
+
+static void put_rows(struct buf *out, const struct report_row *row)
+{
+    const char *comma = "";
+    buf_printf(out, "\"%s\":{", row->part);
+    for (const struct stat_row *stat = row->rows; stat && stat->name; stat++, comma = ",") {
+        uint64_t value;
+        memcpy(&value, (const char *)row->stats + stat->at, sizeof value);
+        buf_printf(out, "%s\"%s\":%llu", comma, stat->name, (unsigned long long)value);
+    }
+    buf_putc(out, '}');
+}
+
+static void put_stats(struct own_stats *own, struct buf *out)
+{
+    struct report_row rows[REPORT_PARTS_MAX];
+    const char *comma = "";
+    own->report(own->arg, rows);
+    buf_puts(out, "\"posta\":{\"stats\":{");
+    for (const struct report_row *row = rows; row->part; row++) {
+        if (!row->stats)
+            continue;
+        buf_puts(out, comma);
+        put_rows(out, row);
+        comma = ",";
+    }
+    buf_puts(out, "}}");
+}
+
+void own_stats_send(struct own_stats *own)
+{
+    const struct sample sample = {.module = "posta",
+                                  .set = "stats",
+                                  .period_ns = own->period_ns,
+                                  .time_ns = clock_wall_ns(),
+                                  .number = own->number++};
+    struct buf event = BUF_INIT;
+    sample_begin(own->agent, &sample, &event);
+    put_stats(own, &event);
+    sample_end(own->agent, own->extra, &event);
+    samples_put(own->samples, &event);
+    buf_free(&event);
+}
+
+static void fire(void *arg)
+{
+    struct own_stats *own = arg;
+    own_stats_send(own);
+    loop_set_timer(own->loop, &own->timer, own->period_ns);
+}
+
+void own_stats_start(struct own_stats *own)
+{
+    own->timer = (struct loop_timer) {.fire = fire, .arg = own};
+    loop_set_timer(own->loop, &own->timer, own->period_ns);
+}
+
+void own_stats_stop(struct own_stats *own)
+{
+    loop_cancel_timer(own->loop, &own->timer);
+    free(own->extra);
+    own->extra = NULL;
+}

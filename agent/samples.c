@@ -1,0 +1,73 @@
+/* samples.c: events that posta makes itself, on their way: a lane of their own, below the spool's folder.
+ *
+ * Happy path: an event is a line of the source "metrics" in the lane's spool, with its own time; while the output is away it
+ * waits there.
+ * Failure modes: the share of the spool is full: the oldest samples go, counted and said. The disk is full or broken: the new
+ * one goes.
+ * On close: what is not delivered is in the spool.
+ */
+#include "agent.h"
+
+#include <posta/fs.h>
+#include <posta/log.h>
+
+#include <stdlib.h>
+
+enum { SMALLEST_BYTES = 256 * 1024, SEGMENTS = 4 };
+
+uint64_t samples_share(const struct globals *g)
+{
+    uint64_t share = g->spool_max_bytes / 100 * g->metrics_share;
+    return share > SMALLEST_BYTES ? share : SMALLEST_BYTES;
+}
+
+static int open_spool(struct samples *samples, const struct globals *g, struct err *err)
+{
+    char *path = mem_printf("%s/metrics", g->spool_path);
+    uint64_t share = samples_share(g), part = share / SEGMENTS;
+    const struct spool_config config = {
+        .path = path,
+        .max_bytes = share,
+        .segment_bytes = part < g->spool_segment_bytes ? part : g->spool_segment_bytes,
+        .sync_mode = (enum sync_mode)g->spool_sync};
+    int rc = lane_open_spool(&samples->lane, &config, g->spool_sync_ns, err);
+    free(path);
+    return rc;
+}
+
+static int find_source(struct samples *samples, struct err *err)
+{
+    static char name[] = "metrics";
+    const struct source proto = {.id = {.ino = 1}, .path = name, .input = name};
+    samples->src = spool_source_by_id(samples->lane.spool, &proto.id);
+    return samples->src ? 0 : spool_add_source(samples->lane.spool, &proto, &samples->src, err);
+}
+
+int samples_open(struct samples *samples, const struct sender_config *config, struct err *err)
+{
+    struct sender_config own = *config;
+    own.has_events = true;
+    if (open_spool(samples, &config->settings->globals, err) || find_source(samples, err))
+        return err_wrap(err, "the spool of samples");
+    return lane_open_sender(&samples->lane, &own, err);
+}
+
+void samples_put(struct samples *samples, struct buf *event)
+{
+    struct source *src = samples->src;
+    struct err err;
+    buf_putc(event, '\n');
+    const struct chunk chunk = {.from = src->offset,
+                                .to = src->offset + event->len,
+                                .read_ns = clock_wall_ns(),
+                                .bytes = event->data,
+                                .len = event->len};
+    while (spool_append(samples->lane.spool, src, &chunk, &err)) {
+        if (err.kind == ERR_FULL && sender_drop_oldest(samples->lane.sender))
+            continue;
+        spool_drop_newest(samples->lane.spool, src, &chunk);
+        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "samples", "%s: a sample is dropped", err.text);
+        break;
+    }
+    lane_appended(&samples->lane, event->len);
+}

@@ -1,0 +1,100 @@
+/* shed.c: the spool is full and its oldest lines are to go (queue.disk.at_limit: drop_oldest).
+ *
+ * Happy path: what is in the oldest segment and has no verdict is counted, line by line and byte by byte; the window lets go of
+ * its places, the cursor moves behind the segment, which is deleted, and the spool is read again from there. Lines beyond keep
+ * their places.
+ * Failure modes: there is only one segment, or it cannot be read to count: nothing is given up, and the spool stays full. An
+ * event that the output had already may still arrive; it counts as dropped.
+ * On close: nothing.
+ */
+#include "sender.h"
+
+#include <posta/log.h>
+
+#include <string.h>
+
+struct toll {
+    const struct sender *sender;
+    uint64_t at; /* the first place that is not counted */
+    uint64_t n_lines, n_bytes;
+};
+
+/* Of this record's bytes before it. */
+static uint64_t end_in_record(const struct place *place, uint64_t seq, size_t len)
+{
+    return place->end.seq == seq ? place->end.done : len;
+}
+
+static bool is_of_record(const struct place *place, uint64_t seq)
+{
+    return place->end.seq == seq || (place->end.seq == seq + 1 && place->end.done == 0);
+}
+
+/* The lines that have places. Returns where the rest begins. */
+static uint64_t count_places(struct toll *toll, uint64_t seq, size_t len, size_t skip)
+{
+    const struct window *win = &toll->sender->win;
+    uint64_t from = skip;
+    for (; toll->at < win->end; toll->at++) {
+        const struct place *place = window_place(win, toll->at);
+        if (!is_of_record(place, seq))
+            break;
+        uint64_t to = end_in_record(place, seq, len);
+        toll->n_lines += !place->is_done;
+        toll->n_bytes += place->is_done ? 0 : to - from;
+        from = to;
+    }
+    return from;
+}
+
+/* Places of items without lines are at their end too. */
+static void pass_places_before(struct toll *toll, uint64_t seq)
+{
+    const struct window *win = &toll->sender->win;
+    const struct spool_pos begin = {.seq = seq};
+    while (toll->at < win->end && !spool_pos_less(begin, window_place(win, toll->at)->end))
+        toll->at++;
+}
+
+static void count_record(void *arg, uint64_t seq, const char *bytes, size_t len, size_t skip)
+{
+    struct toll *toll = arg;
+    pass_places_before(toll, seq);
+    if (len == 0)
+        return;
+    size_t from = (size_t)count_places(toll, seq, len, skip);
+    toll->n_bytes += len - from;
+    toll->n_lines += lines_count(bytes + from, len - from);
+}
+
+static void say_dropped(const struct sender *sender, const struct toll *toll)
+{
+    const struct spool_stats *stats = spool_stats(sender->conf.spool);
+    log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
+                "%s: its %llu oldest lines (%llu bytes) are dropped, %llu lines in all",
+                sender->conf.has_events ? "the samples' share of the spool is full"
+                                        : "the spool is full (queue.disk.at_limit: drop_oldest)",
+                (unsigned long long)toll->n_lines, (unsigned long long)toll->n_bytes,
+                (unsigned long long)stats->dropped_lines);
+}
+
+bool sender_drop_oldest(struct sender *sender)
+{
+    struct err err;
+    struct toll toll = {.sender = sender, .at = sender->win.first};
+    uint64_t end_seq = spool_oldest_end(sender->conf.spool);
+    uint64_t before = spool_stats(sender->conf.spool)->disk_bytes;
+    if (end_seq == 0)
+        return false;
+    if (spool_walk(sender->conf.spool, end_seq, count_record, &toll, &err)) {
+        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "pipeline",
+                    "the oldest lines cannot be counted, so they stay: %s", err.text);
+        return false;
+    }
+    window_give_up(&sender->win, (struct spool_pos) {.seq = end_seq});
+    spool_give_up(sender->conf.spool, end_seq, toll.n_lines, toll.n_bytes);
+    sender_read_again(sender);
+    say_dropped(sender, &toll);
+    sender->conf.moved(sender->conf.arg);
+    return spool_stats(sender->conf.spool)->disk_bytes < before; /* else it could not be deleted */
+}
