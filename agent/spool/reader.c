@@ -196,8 +196,10 @@ static void note_checkpoint(struct spool *spool, const struct record *rec, const
         meet_end(&check, src);
     if (check.n_unknown)
         missing_unknown(spool, check.some, check.n_unknown);
-    if (check.is_telling)
+    if (check.is_telling) {
         reader->missed = (struct missed) {0};
+        reader->missed_done = 0;
+    }
     registry_clear(&before);
 }
 
