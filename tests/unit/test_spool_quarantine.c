@@ -255,6 +255,27 @@ static void a_forgotten_file_read_again_is_said_to_be_unknown(void **state)
     spool_close(spool);
 }
 
+/* It is no segment that was only just begun: there are records in it. */
+static void an_open_segment_whose_first_sector_is_zeroed_is_kept(void **state)
+{
+    struct buf bytes = BUF_INIT, kept = BUF_INIT;
+    struct spool *spool = spool_start(*state, 0, 1 << 20);
+    struct source *src = add_file(spool, 1);
+    for (int i = 0; i < 4; i++)
+        put(spool, src, RECORD);
+    spool_close(spool);
+    file_read(*state, "0000000000000001.open", &bytes);
+    memset(bytes.data, 0, 512);
+    file_write(*state, "0000000000000001.open", bytes.data, bytes.len);
+    spool_close(spool_start(*state, 0, 1 << 20));
+    assert_true(file_exists(*state, "bad/0000000000000001.open"));
+    file_read(*state, "bad/0000000000000001.open", &kept);
+    assert_int_equal(kept.len, bytes.len);
+    assert_memory_equal(kept.data, bytes.data, kept.len);
+    buf_free(&bytes);
+    buf_free(&kept);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -267,6 +288,7 @@ int main(void)
         IN_FOLDER(bad_takes_a_thousand_copies_and_no_more),
         IN_FOLDER(what_a_failed_sync_moves_is_not_missing),
         IN_FOLDER(a_forgotten_file_is_counted_to_its_end),
+        IN_FOLDER(an_open_segment_whose_first_sector_is_zeroed_is_kept),
         IN_FOLDER(a_forgotten_file_read_again_is_said_to_be_unknown),
     };
     return cmocka_run_group_tests(tests, log_nothing, NULL);
