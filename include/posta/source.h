@@ -43,8 +43,8 @@ struct source {
     uint8_t
         tail_units; /* how many TAIL_UNIT of bytes before offset tail_crc is over; 0 = not known */
     uint32_t tail_crc;          /* crc32c */
-    uint64_t read_to;           /* spool's: its reader has met everything before it; not kept */
     uint32_t scan_no;           /* tail's: the last look at the folder that found it; not kept */
+    uint64_t read_to;           /* spool's: its reader has met everything before it; not kept */
     void *file;                 /* tail's: the open file, NULL = not open; not kept */
     struct source *prev, *next; /* in the registry's list */
 };
