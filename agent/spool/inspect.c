@@ -79,10 +79,11 @@ static bool has_segment_of(const struct look *look, const uint8_t *uuid)
     return false;
 }
 
-/* As a start does. */
+/* As a start does; where no segment is whole, the cursor alone says it. */
 static void choose_uuid(struct look *look)
 {
-    if (look->first && (!cursor_uuid(look->dir, look->uuid) || !has_segment_of(look, look->uuid)))
+    bool has_one = cursor_uuid(look->dir, look->uuid);
+    if (look->first && !(has_one && has_segment_of(look, look->uuid)))
         memcpy(look->uuid, look->first->uuid, UUID_BYTES);
 }
 

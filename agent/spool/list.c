@@ -26,18 +26,31 @@ static int quarantine(struct spool *spool, struct segment **at, const char *why,
     return 0;
 }
 
+/* Nothing but zeros, from first to last? */
+static bool is_blank(int fd)
+{
+    static const uint8_t zeros[4096];
+    uint8_t piece[sizeof zeros];
+    struct err ignored; /* then it is not known to be so */
+    for (uint64_t at = 0;; at += sizeof piece) {
+        ssize_t n = fs_pread(fd, piece, sizeof piece, at, &ignored);
+        if (n < 0 || memcmp(piece, zeros, (size_t)n) != 0)
+            return false;
+        if (n < (ssize_t)sizeof piece)
+            return true;
+    }
+}
+
 /* Not even its header was written whole: a crash came, and there is nothing to keep. */
 static bool is_unbegun(const struct spool *spool, const struct segment *seg)
 {
-    static const uint8_t zeros[SEGMENT_HEADER_BYTES];
-    uint8_t head[SEGMENT_HEADER_BYTES];
-    struct err ignored; /* then it is not known to be so */
+    struct err ignored; /* the same */
     char *path = segment_path(spool->dir, seg);
     int fd = seg->is_open ? fs_open(path, O_RDONLY, 0, &ignored) : -1;
-    ssize_t n = fd < 0 ? -1 : fs_pread(fd, head, sizeof head, 0, &ignored);
+    bool is_one = fd >= 0 && (seg->size < SEGMENT_HEADER_BYTES || is_blank(fd));
     (void)fs_close(fd); /* read-only */
     free(path);
-    return n >= 0 && (n < (ssize_t)sizeof head || memcmp(head, zeros, sizeof head) == 0);
+    return is_one;
 }
 
 static int remove_unbegun(struct spool *spool, struct segment **at, struct err *err)

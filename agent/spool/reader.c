@@ -171,13 +171,13 @@ static void meet_end(struct checkpoint *check, struct source *src)
     struct reader *reader = &check->spool->reader;
     if (registry_by_no(&reader->sources, src->no) || !*src->path || !reader->missed.has_waiting)
         return;
-    if (!(src->flags & SOURCE_ENDED)) {
-        check->n_unknown++;
-        missing_unknown(check->spool, src, 1);
-        check->n_unknown--;
-    } else if (source_meet(src, src->offset, reader->missed, &from) == HOLE_BYTES) {
+    enum hole hole = src->flags & SOURCE_ENDED
+                         ? source_meet(src, src->offset, reader->missed, &from)
+                         : HOLE_UNKNOWN;
+    if (hole == HOLE_BYTES)
         missing_found(check->spool, src, from, src->offset);
-    }
+    if (hole == HOLE_UNKNOWN)
+        missing_unknown(check->spool, src, 1);
 }
 
 static void note_checkpoint(struct spool *spool, const struct record *rec, const uint8_t *payload)
@@ -196,8 +196,10 @@ static void note_checkpoint(struct spool *spool, const struct record *rec, const
         meet_end(&check, src);
     if (check.n_unknown)
         missing_unknown(spool, check.some, check.n_unknown);
-    if (check.is_telling)
+    if (check.is_telling) {
         reader->missed = (struct missed) {0};
+        reader->missed_done = 0;
+    }
     registry_clear(&before);
 }
 

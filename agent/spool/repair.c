@@ -88,7 +88,7 @@ static int copy_records(struct repair *rep, int in, struct segment *seg, int out
     while ((rc = scan_next(&scan, &rec, &payload, err)) > 0) {
         if (out >= 0 && (rc = store_write_record(out, fresh, &rec, payload, err)) < 0)
             break;
-        if (out < 0) /* is reading only to know */
+        if (out < 0) /* only looking */
             continue;
         rep->report->records += rec.type != REC_CHECKPOINT;
         rep->report->bytes += rec.type == REC_DATA ? rec.payload_len : 0;

@@ -87,8 +87,10 @@ static void take_checkpoint(struct walk *walk, const struct record *rec, const u
         if (walk->missed.has_waiting && *src->path && !(src->flags & SOURCE_ENDED) &&
             !registry_by_no(&walk->sources, src->no))
             walk->sink->lost(walk->sink->arg, src, READ_TO_UNKNOWN, 0);
-    if (is_telling)
+    if (is_telling) {
         walk->missed = (struct missed) {0};
+        walk->missed_done = 0;
+    }
     registry_clear(&old);
 }
 

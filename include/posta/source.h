@@ -46,10 +46,10 @@ struct source {
     uint8_t
         tail_units; /* how many TAIL_UNIT of bytes before offset tail_crc is over; 0 = not known */
     uint32_t tail_crc; /* crc32c */
-    const struct source *
-        kept; /* spool's, queue.mem: its delivered position while that is behind; not kept itself */
-    uint64_t read_to;           /* spool's: its reader has met everything before it; not kept */
-    uint32_t scan_no;           /* tail's: the last look at the folder that found it; not kept */
+    uint32_t scan_no;  /* tail's: the last look at the folder that found it; not kept */
+    uint64_t read_to;  /* spool's: its reader has met everything before it; not kept */
+    /* spool's, with queue.mem: its delivered position while that is behind; not kept itself */
+    const struct source *kept;
     void *file;                 /* tail's: the open file, NULL = not open; not kept */
     struct source *prev, *next; /* in the registry's list */
 };

@@ -1,8 +1,10 @@
-/* fuzz_spool.c: any bytes as the newest segment of a spool: it opens, is read to its end, takes new records, opens again.
+/* fuzz_spool.c: any bytes as the newest segment of a spool: it is looked at from outside, opens, is read to its end, takes new
+ * records, opens again.
  *
  * The first byte chooses: odd, the checksums of the segment's and the records' headers and payloads are put right, so
- * that what is behind them is reached; bit 1, the segment is a closed one; bit 2, it has an intact older one.
+ * that what is behind them is reached; bit 1, the segment is a closed one; bit 2, it has an intact older one; bit 3, it is repaired first.
  */
+#include "spool/inspect.h"
 #include "spool/store.h"
 
 #include <assert.h>
@@ -92,6 +94,57 @@ static void write_older(void)
     write_segment("0000000000000001.seg", head, sizeof(head));
 }
 
+static int note_record(void *arg, const struct look_record *rec, struct err *err)
+{
+    (void)arg, (void)err;
+    for (size_t i = 0; i < rec->chunk.len; i++)
+        sink = rec->chunk.bytes[i];
+    if (rec->src)
+        sink = *source_name(rec->src);
+    return 0;
+}
+
+static void note_harm(void *arg, const struct segment *seg, enum look_harm harm, uint64_t from,
+                      uint64_t to, const char *what)
+{
+    unsigned *n = arg;
+    assert(from < to && to <= seg->size && *what);
+    *n += harm == LOOK_DAMAGED;
+}
+
+/* Returns how many places are damaged. */
+static unsigned look_from_outside(void)
+{
+    unsigned n = 0;
+    const struct look_sink to = {.arg = &n, .record = note_record, .harm = note_harm};
+    struct registry sources = {0};
+    struct look look;
+    struct err err;
+    if (look_open(&look, dir, &err)) {
+        fprintf(stderr, "%s\n", err.text);
+        abort();
+    }
+    assert(look_walk(&look, NULL, &to, &err) == 0);
+    assert(look_sources(&look, UINT64_MAX, &sources, &err) == 0);
+    registry_clear(&sources);
+    look_close(&look);
+    return n;
+}
+
+static void say_nothing(void *arg, const char *text)
+{
+    (void)arg;
+    sink = *text;
+}
+
+static void repair_it(void)
+{
+    struct repair_report report = {.say = say_nothing};
+    struct err err;
+    assert(repair_segments(dir, false, &report, &err) == 0);
+    assert(look_from_outside() == 0);
+}
+
 static void append_one(struct spool *spool)
 {
     static char path[] = "/a", id[] = "in";
@@ -146,6 +199,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     write_segment(data[0] & 2 ? "0000000000000002.seg" : "0000000000000002.open", bytes + 1,
                   size - 1);
     free(bytes);
+    (void)look_from_outside();
+    if (data[0] & 8)
+        repair_it();
     open_and_read();
     open_and_read();
     return 0;

@@ -7,6 +7,7 @@
  * 4.open  chunks of 1 and 3
  */
 #include "posta_test.h"
+#include "spool/inspect.h"
 #include "spool/store.h"
 
 enum { N_SOURCES = 3, MAX_BYTES = 2048, SECTOR = 512, DONE = 23 };
@@ -144,14 +145,51 @@ static uint64_t lost_bytes(const struct fixture *fix, struct spool *spool,
     return lost;
 }
 
+struct outside {
+    uint64_t lost, missing, unknown;
+};
+
+static void note_lost(void *arg, const struct source *src, uint64_t from, uint64_t to)
+{
+    struct outside *out = arg;
+    (void)src;
+    out->unknown += from == READ_TO_UNKNOWN;
+    out->lost += from == READ_TO_UNKNOWN ? 0 : to - from;
+}
+
+static void note_gap(void *arg, uint64_t from, uint64_t to)
+{
+    ((struct outside *)arg)->missing += to - from;
+}
+
+/* What `posta spool check` finds. */
+static struct outside look_from_outside(const char *dir)
+{
+    struct outside out = {0};
+    const struct look_sink sink = {.arg = &out, .gap = note_gap, .lost = note_lost};
+    struct look look;
+    struct err err = ERR_INIT;
+    if (look_open(&look, dir, &err) || look_walk(&look, NULL, &sink, &err))
+        fail_msg("%s", err.text);
+    look_close(&look);
+    return out;
+}
+
 /* Open what is in fix->whole; true if every lost byte was counted, false if it was said that this is not known. */
 static bool judge(struct fixture *fix, const char *what, size_t at)
 {
     struct given given = {.has_nameless = false};
     folder_write(fix->dir, &fix->whole);
+    struct outside out = look_from_outside(fix->dir);
     struct spool *spool = spool_start(fix->dir, 0, 1 << 20);
     read_all(spool, &given);
     struct spool_stats stats = *spool_stats(spool);
+    if (out.lost != stats.missing_bytes || out.missing != stats.missing_records ||
+        !out.unknown != !stats.missing_unknown)
+        fail_msg("%s %zu: from outside %llu bytes, %llu records are lost; from inside %llu, %llu",
+                 what, at, (unsigned long long)out.lost, (unsigned long long)out.missing,
+                 (unsigned long long)stats.missing_bytes,
+                 (unsigned long long)stats.missing_records);
     uint64_t lost = lost_bytes(fix, spool, &given);
     bool is_exact = stats.missing_unknown == 0;
     if (is_exact && !given.has_nameless ? stats.missing_bytes != lost : stats.missing_bytes > lost)
