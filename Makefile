@@ -63,7 +63,7 @@ DISK_BIN := $(DISK:tests/disk/%.c=$(BUILD)/tests/disk/%)
 $(BUILD)/tests/disk/%: tests/disk/%.c $(LIB) $(TSAN_OBJ)
 	@echo "  TEST  $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(TSAN_OBJ) $(LIBS)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(TSAN_OBJ) -lcmocka $(LIBS)
 
 tools: $(DISK_BIN)
 	$(Q)POSTA_TOOLS=$(BUILD)/tests/tools CC=$(CC) tests/tools/build.sh

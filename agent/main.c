@@ -4,6 +4,7 @@
 #include <openssl/opensslv.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include <librdkafka/rdkafka.h>
 
@@ -46,6 +47,11 @@ static int (*find_run(const char *name))(const struct cli_args *)
     return command_help;
 }
 
+static void end_without_memory(void)
+{
+    _exit(EXIT_BUG); /* at once: nothing is to be saved that is not in the spool */
+}
+
 int main(int argc, char **argv)
 {
     struct cli_args args;
@@ -53,6 +59,7 @@ int main(int argc, char **argv)
     /* A lease that is broken sends SIGIO, whose default is death: see eof.c. A closed pipe is an error to be read. */
     signal(SIGIO, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
+    mem_set_end(end_without_memory);
     if (cli_parse(argc, argv, commands, &args, &err)) {
         fprintf(stderr, "posta: %s\n", err.text);
         cli_free(&args);

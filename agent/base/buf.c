@@ -1,24 +1,64 @@
-/* buf.c: growing buffers and memory that is there or ends the process; see buf.h. */
+/* buf.c: growing buffers, and memory that is there sooner or later; see buf.h.
+ *
+ * Happy path: the first try has it.
+ * Failure modes: there is none: whoever wants it waits, and with it reading stops, while others may give some back; it is said.
+ * After WAIT_MS the process ends: what was read is in the spool.
+ */
 #include <posta/buf.h>
+#include <posta/loop.h>
 
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
-static void die_without_memory(void)
+enum { STEP_MS = 10, WAIT_MS = 10000 };
+
+static void (*end_process)(void) = abort;
+
+void mem_set_end(void (*end)(void))
 {
-    static const char text[] = "posta: out of memory; what was read is in the spool\n";
-    ssize_t ignored = write(STDERR_FILENO, text, sizeof text - 1);
+    end_process = end;
+}
+
+/* Without memory, and without stdio. */
+static void say(const char *text)
+{
+    ssize_t ignored = write(STDERR_FILENO, text, strlen(text));
     (void)ignored; /* nothing can be done about it */
-    abort();
+}
+
+static void say_that_it_waits(void)
+{
+    static _Atomic int64_t said_ns;
+    int64_t now = clock_mono_ns(), last = atomic_exchange(&said_ns, now);
+    if (last && now - last < 60 * NS_PER_S)
+        return;
+    say("posta: out of memory, waiting for some; give it more, or make its buffers smaller\n");
+}
+
+/* Call it again with n_waits + 1 while there is none. */
+static void wait_for_memory(int n_waits)
+{
+    const struct timespec step = {.tv_nsec = STEP_MS * NS_PER_MS};
+    if (n_waits == 0)
+        say_that_it_waits();
+    if (n_waits >= WAIT_MS / STEP_MS) {
+        say("posta: out of memory for 10 s, ending; what was read is in the spool, and the next "
+            "start goes "
+            "on from there\n");
+        end_process();
+    }
+    nanosleep(&step, NULL);
 }
 
 void *mem_grow(void *old, size_t n, size_t bytes)
 {
-    void *mem = reallocarray(old, n ? n : 1, bytes ? bytes : 1);
-    if (!mem)
-        die_without_memory();
+    void *mem;
+    for (int i = 0; !(mem = reallocarray(old, n ? n : 1, bytes ? bytes : 1)); i++)
+        wait_for_memory(i);
     return mem;
 }
 
@@ -29,9 +69,9 @@ void *mem_alloc(size_t bytes)
 
 void *mem_zero(size_t n, size_t bytes)
 {
-    void *mem = calloc(n ? n : 1, bytes ? bytes : 1);
-    if (!mem)
-        die_without_memory();
+    void *mem;
+    for (int i = 0; !(mem = calloc(n ? n : 1, bytes ? bytes : 1)); i++)
+        wait_for_memory(i);
     return mem;
 }
 
@@ -44,12 +84,14 @@ char *mem_dup(const char *text)
 char *mem_printf(const char *fmt, ...)
 {
     char *text = NULL;
-    va_list args;
-    va_start(args, fmt);
-    int len = vasprintf(&text, fmt, args);
-    va_end(args);
-    if (len < 0)
-        die_without_memory();
+    for (int i = 0, len = -1; len < 0; i++) {
+        va_list args;
+        va_start(args, fmt);
+        len = vasprintf(&text, fmt, args);
+        va_end(args);
+        if (len < 0)
+            wait_for_memory(i);
+    }
     return text;
 }
 

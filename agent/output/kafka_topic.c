@@ -12,7 +12,7 @@ static const char *fill_in(const char *at, const struct output_env *env, unsigne
     if (strncmp(at, "%{[", 3) != 0 || !end || (close[1] != '}' && close[1] != ':'))
         return err_set(err, ERR_CONFIG, "'%s': expected %%{[field]} or %%{[field]:default}", at),
                NULL;
-    char *field = strndup(at + 3, (size_t)(close - at - 3));
+    char *field = mem_printf("%.*s", (int)(close - at - 3), at + 3);
     const char *text = env->text(env->arg, route, field);
     if (text)
         buf_puts(out, text);

@@ -1,7 +1,7 @@
 /* buf.h: a growing run of bytes. Reused, not freed, between uses; on the hot path it stops growing.
  *
- * Allocation failure ends the process (buf_die): posta's buffers are bounded and small, everything
- * promised is on disk, and a restart is the safest answer. Not thread-safe.
+ * Allocation that fails waits and tries again for 10 s, then ends the process: posta's buffers are bounded and small, everything
+ * promised is on disk, and a restart is the safest answer. A buffer belongs to one thread.
  */
 #ifndef POSTA_BUF_H
 #define POSTA_BUF_H
@@ -39,11 +39,13 @@ static inline void buf_clear(struct buf *buf)
 /* Frees; fine twice and on BUF_INIT. */
 void buf_free(struct buf *buf);
 
-/* malloc/calloc/strdup that end the process with a message when there is no memory. */
+/* malloc/calloc/strdup that wait for memory, and end the process with a message when there is none for 10 s. Any thread. */
 void *mem_alloc(size_t bytes) __attribute__((malloc));
 void *mem_zero(size_t n, size_t bytes) __attribute__((malloc));
 void *mem_grow(void *old, size_t n, size_t bytes);
 char *mem_dup(const char *text) __attribute__((malloc));
 char *mem_printf(const char *fmt, ...) PRINTF_LIKE(1, 2) __attribute__((malloc));
+/* How the process ends then; it does not come back. abort if not set. Call before other threads start. */
+void mem_set_end(void (*end)(void));
 
 #endif
