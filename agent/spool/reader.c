@@ -68,8 +68,10 @@ static int enter_segment(struct spool *spool, struct segment *seg, struct err *e
         scan_close(&reader->scan);
     }
     reader->seg = seg;
-    note_walked(reader, seg->base_seq);
-    miss_records_before(spool, seg->base_seq);
+    /* of one that failed to be synced nothing may count: then what comes next begins before it */
+    uint64_t begin = seg->base_seq < seg->end_seq ? seg->base_seq : seg->end_seq;
+    note_walked(reader, begin);
+    miss_records_before(spool, begin);
     return 0;
 }
 

@@ -118,6 +118,39 @@ static void a_lost_record_that_was_begun_to_be_delivered_is_no_gap(void **state)
     }
 }
 
+/* The segment behind one that could not be synced is given up with it. A kill before it is gone leaves it between that one and
+ * the one that has the records of both. */
+static void a_segment_that_was_given_up_and_is_still_there_hides_no_record(void **state)
+{
+    const struct fs_fault faults[] = {{.call = FS_SYNC, .nth = 1, .fail = EIO},
+                                      {.call = FS_UNLINK, .nth = 1, .times = -1, .fail = EIO}};
+    struct folder killed = {.n = 0};
+    struct reach reach;
+    test_sync_way = SYNC_INLINE;
+    struct spool *spool = spool_start(*state, 0, 700);
+    struct source *src = add_file(spool, 1);
+    put(spool, src, 50);
+    sync_now(spool);
+    while (spool->last->size < 700)
+        put(spool, src, 50);
+    fs_set_faults(faults, COUNT(faults));
+    put(spool, src, 50);
+    fs_set_faults(NULL, 0);
+    uint64_t to = src->offset;
+    assert_int_equal(spool->last->no, 3);
+    folder_read(*state, &killed);
+    spool_close(spool);
+    folder_write(*state, &killed);
+    folder_free(&killed);
+    assert_true(file_exists(*state, "0000000000000002.open"));
+    spool = spool_start(*state, 0, 700);
+    take_all(spool, &reach);
+    assert_int_equal(reach.from[1], 0);
+    assert_int_equal(reach.to[1], to);
+    assert_int_equal(spool_stats(spool)->missing_records, 0);
+    spool_close(spool);
+}
+
 /* Its bytes must not come back under the name of the next segment of this number. */
 static void a_file_that_was_being_made_is_removed_by_a_start(void **state)
 {
@@ -138,6 +171,7 @@ int main(void)
         IN_FOLDER(a_hole_in_what_was_not_synced_is_its_end),
         IN_FOLDER(a_hole_in_what_was_durable_is_damage),
         IN_FOLDER(a_lost_record_that_was_begun_to_be_delivered_is_no_gap),
+        IN_FOLDER(a_segment_that_was_given_up_and_is_still_there_hides_no_record),
         IN_FOLDER(a_file_that_was_being_made_is_removed_by_a_start),
     };
     return cmocka_run_group_tests(tests, log_nothing, NULL);
