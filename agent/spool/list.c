@@ -9,9 +9,11 @@
 
 #include <posta/fs.h>
 #include <posta/log.h>
+#include <posta/loop.h>
 
 #include <stdlib.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 
 static int quarantine(struct spool *spool, struct segment **at, const char *why, struct err *err)
 {
@@ -148,10 +150,27 @@ static int remove_unfinished(const struct spool *spool, struct err *err)
     }
 }
 
+/* A folder cannot be opened, and a fifo would be waited for. */
+static int clear_cursor(const struct spool *spool, struct err *err)
+{
+    struct stat st;
+    int rc = 0;
+    char *path = mem_printf("%s/cursor", spool->dir), *bad = mem_printf("%s/bad", spool->dir);
+    char *to = mem_printf("%s/cursor.%lld", bad, (long long)clock_wall_ns());
+    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
+        log_error("spool", "%s is not a file; moved to %s", path, to);
+        rc = fs_make_dirs(bad, 0700, err) || fs_rename(path, to, err) ? -1 : 0;
+    }
+    free(path);
+    free(bad);
+    free(to);
+    return rc;
+}
+
 int store_list(struct spool *spool, struct err *err)
 {
-    if (remove_unfinished(spool, err) || segment_list(spool->dir, &spool->first, err) ||
-        check_headers(spool, err))
+    if (clear_cursor(spool, err) || remove_unfinished(spool, err) ||
+        segment_list(spool->dir, &spool->first, err) || check_headers(spool, err))
         return -1;
     choose_uuid(spool);
     if (keep_own(spool, err))

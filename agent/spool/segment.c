@@ -139,7 +139,8 @@ int segment_list(const char *dir, struct segment **first, struct err *err)
     errno = 0;
     for (struct dirent *entry; (entry = readdir(stream));) {
         struct segment seg = {.end_seq = UINT64_MAX};
-        if (entry->d_type != DT_DIR && parse_name(entry->d_name, &seg))
+        bool is_file = entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN;
+        if (is_file && parse_name(entry->d_name, &seg)) /* opening a fifo would wait for ever */
             insert_in_order(first, memcpy(mem_alloc(sizeof seg), &seg, sizeof seg));
     }
     int failed = errno;

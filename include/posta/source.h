@@ -27,8 +27,7 @@ struct file_id {
 enum source_flag {
     SOURCE_ENDED = 1,    /* read to its proven end; remembered as long as the file is there */
     SOURCE_SKIPPING = 2, /* inside an over-long line whose rest is being left out */
-    SOURCE_HEALED =
-        4, /* not a file, but a range of one that was read once more; never found by its identity */
+    SOURCE_HEALED = 4,   /* a range of a file that was read once more; no file by itself */
 };
 
 struct source {
@@ -43,11 +42,10 @@ struct source {
     uint8_t flags;    /* enum source_flag */
     uint8_t anchor_len; /* how many bytes before offset are in anchor */
     uint8_t anchor[ANCHOR_BYTES];
-    uint8_t
-        tail_units; /* how many TAIL_UNIT of bytes before offset tail_crc is over; 0 = not known */
-    uint32_t tail_crc; /* crc32c */
-    uint32_t scan_no;  /* tail's: the last look at the folder that found it; not kept */
-    uint64_t read_to;  /* spool's: its reader has met everything before it; not kept */
+    uint8_t tail_units; /* TAIL_UNITs of bytes before offset that tail_crc is over; 0 = not known */
+    uint32_t tail_crc;  /* crc32c */
+    uint32_t scan_no;   /* tail's: the last look at the folder that found it; not kept */
+    uint64_t read_to;   /* spool's: its reader has met everything before it; not kept */
     /* spool's, with queue.mem: its delivered position while that is behind; not kept itself */
     const struct source *kept;
     void *file;                 /* tail's: the open file, NULL = not open; not kept */

@@ -313,7 +313,7 @@ void *reallocarray(void *old, size_t n, size_t bytes)
     return NULL;
 }
 
-static int print(char **text, const char *fmt, va_list args)
+__attribute__((format(printf, 2, 0))) static int print(char **text, const char *fmt, va_list args)
 {
     va_list again;
     va_copy(again, args);
@@ -329,7 +329,8 @@ int vasprintf(char **text, const char *fmt, va_list args)
     return FAILS() ? -1 : print(text, fmt, args);
 }
 
-int __vasprintf_chk(char **text, int flag, const char *fmt, va_list args);
+__attribute__((format(printf, 3, 0))) int __vasprintf_chk(char **text, int flag, const char *fmt,
+                                                          va_list args);
 int __vasprintf_chk(char **text, int flag, const char *fmt, va_list args)
 {
     (void)flag;

@@ -91,11 +91,47 @@ static void the_reserve_becomes_the_next_segment_on_a_full_disk(void **state)
     spool_close(spool);
 }
 
+/* A fifo would be waited for, a link lead elsewhere. */
+static void what_is_named_like_a_segment_but_is_no_file_is_left_alone(void **state)
+{
+    struct spool_item item;
+    char *fifo = path_in(*state, "0000000000000005.seg");
+    char *link = path_in(*state, "0000000000000006.open");
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    assert_int_equal(symlink("/etc/passwd", link), 0);
+    struct spool *spool = spool_start(*state, 0, SEGMENT);
+    put(spool, add_file(spool, 1), 1000);
+    assert_int_equal(take(spool, &item), 1);
+    spool_close(spool);
+    assert_true(file_exists(*state, "0000000000000005.seg"));
+    assert_true(file_exists(*state, "0000000000000006.open"));
+    free(fifo);
+    free(link);
+}
+
+static void a_cursor_that_is_no_file_goes_to_bad(void **state)
+{
+    char *path = path_in(*state, "cursor");
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(i ? mkfifo(path, 0600) : mkdir(path, 0700), 0);
+        struct spool *spool = spool_start(*state, 0, SEGMENT);
+        put(spool, add_file(spool, 1 + (uint64_t)i), 1000);
+        spool_close(spool);
+        struct stat st;
+        assert_int_equal(lstat(path, &st), 0);
+        assert_true(S_ISREG(st.st_mode));
+        assert_int_equal(unlink(path), 0);
+    }
+    free(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_start_reads_no_more_with_a_large_backlog_than_with_a_small_one),
         IN_FOLDER(the_reserve_becomes_the_next_segment_on_a_full_disk),
+        IN_FOLDER(what_is_named_like_a_segment_but_is_no_file_is_left_alone),
+        IN_FOLDER(a_cursor_that_is_no_file_goes_to_bad),
     };
     return cmocka_run_group_tests(tests, log_nothing, NULL);
 }
