@@ -341,8 +341,9 @@ static void write_pid(int fd)
 static int lock_now(int fd)
 {
     const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
-    int rc = -1;
-    for (int i = 0; i < 3 && (rc = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK; i++)
+    int rc;
+    for (int left = 2; (rc = flock(fd, LOCK_EX | LOCK_NB)) < 0 && errno == EWOULDBLOCK && left > 0;
+         left--)
         nanosleep(&moment, NULL);
     return rc;
 }
