@@ -28,6 +28,40 @@ static int quarantine(struct spool *spool, struct segment **at, const char *why,
     return 0;
 }
 
+/* Its first sector did not reach the disk before a power cut. It was never durable: the segment before it is closed only when
+ * this one is synced. What else of it is there is kept all the same. */
+static bool is_headless(const struct spool *spool, const struct segment *seg,
+                        const struct segment *before)
+{
+    static const uint8_t zeros[SEGMENT_HEADER_BYTES];
+    uint8_t head[SEGMENT_HEADER_BYTES];
+    struct err ignored; /* then it is not known to be so */
+    if (!seg->is_open || !before || !before->is_open)
+        return false;
+    char *path = segment_path(spool->dir, seg);
+    int fd = fs_open(path, O_RDONLY, 0, &ignored);
+    ssize_t n = fd < 0 ? -1 : fs_pread(fd, head, sizeof head, 0, &ignored);
+    (void)fs_close(fd); /* read-only */
+    free(path);
+    return n == (ssize_t)sizeof head && memcmp(head, zeros, sizeof head) == 0;
+}
+
+static int put_aside(struct spool *spool, struct segment **at, struct err *err)
+{
+    struct segment *seg = *at;
+    log_warn(
+        "spool",
+        "segment %016llx was not synced when the power was cut; moved to %s/bad, its lines are "
+        "read from the logs again",
+        (unsigned long long)seg->no, spool->dir);
+    if (segment_quarantine(spool->dir, seg, err))
+        return -1;
+    spool->stats.torn_bytes += seg->size;
+    *at = seg->next;
+    free(seg);
+    return 0;
+}
+
 /* Nothing but zeros, from first to last? */
 static bool is_blank(int fd)
 {
@@ -73,6 +107,7 @@ static int remove_unbegun(struct spool *spool, struct segment **at, struct err *
 /* Read the header of each; those without a good one go to bad/. A read error stops the start: it may pass. */
 static int check_headers(struct spool *spool, struct err *err)
 {
+    const struct segment *before = NULL;
     for (struct segment **at = &spool->first; *at;) {
         int fd = segment_open(spool->dir, *at, err);
         if (fd < 0 && err->kind != ERR_CORRUPT)
@@ -80,12 +115,14 @@ static int check_headers(struct spool *spool, struct err *err)
         if (fd < 0) {
             char why[ERR_TEXT_BYTES];
             memcpy(why, err->text, sizeof why);
-            if (is_unbegun(spool, *at) ? remove_unbegun(spool, at, err)
-                                       : quarantine(spool, at, why, err))
+            if (is_unbegun(spool, *at)            ? remove_unbegun(spool, at, err)
+                : is_headless(spool, *at, before) ? put_aside(spool, at, err)
+                                                  : quarantine(spool, at, why, err))
                 return -1;
             continue;
         }
         (void)fs_close(fd); /* read-only */
+        before = *at;
         at = &(*at)->next;
     }
     return 0;

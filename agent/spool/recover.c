@@ -190,12 +190,8 @@ static int find_end(struct spool *spool, struct segment *seg, uint64_t *end, str
     return rc;
 }
 
-static int close_open_segments(struct spool *spool, struct err *err)
+static int sync_open_segments(struct spool *spool, struct err *err)
 {
-    /* what was removed, by this start or by one that was killed, is gone for good before the segment in front of it is
-     * closed, which would make its checkpoint count */
-    if (fs_sync_dir(spool->dir, err))
-        return -1;
     for (struct segment *seg = spool->first; seg; seg = seg->next) {
         uint64_t end;
         if (!seg->is_open)
@@ -204,9 +200,20 @@ static int close_open_segments(struct spool *spool, struct err *err)
             return -1;
         if (end < seg->size ? cut_tail(spool, seg, end, err) : sync_whole(spool, seg, err))
             return -1;
-        if (segment_seal(spool->dir, seg, err))
-            return -1;
     }
+    return 0;
+}
+
+/* First all are durable, then the oldest gets its name, and so on: what is behind a closed one was synced (list.c). And what
+ * was removed, by this start or by one that was killed, is gone for good before the segment in front of it is closed, which
+ * would make its checkpoint count. */
+static int close_open_segments(struct spool *spool, struct err *err)
+{
+    if (fs_sync_dir(spool->dir, err) || sync_open_segments(spool, err))
+        return -1;
+    for (struct segment *seg = spool->first; seg; seg = seg->next)
+        if (seg->is_open && segment_seal(spool->dir, seg, err))
+            return -1;
     return 0;
 }
 

@@ -210,8 +210,8 @@ int segment_quarantine(const char *dir, const struct segment *seg, struct err *e
         to = mem_printf("%s%s.%d", bad, strrchr(from, '/'), n);
     }
     int rc = fs_make_dirs(bad, 0700, err);
-    if (rc == 0)
-        rc = fs_rename(from, to, err);
+    if (rc == 0) /* for good, before another gets its name */
+        rc = fs_rename(from, to, err) || fs_sync_dir(bad, err) || fs_sync_dir(dir, err) ? -1 : 0;
     free(bad);
     free(from);
     free(to);

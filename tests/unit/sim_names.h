@@ -75,13 +75,15 @@ static inline bool is_directly_in(const char *path, const char *folder)
     return strncmp(path, folder, len) == 0 && path[len] == '/' && !strchr(path + len + 1, '/');
 }
 
-/* What changed in this folder is for good; "" is the root. */
+/* What changed in this folder is for good; "" is the root. A rename from one to another is one step of the journal: a sync of
+ * either has it. */
 static inline void sim_sync_names(const char *folder)
 {
     int n = 0;
     for (int i = 0; i < sim->n_changes; i++) {
         const struct sim_change *change = &sim->change[i];
-        if (is_directly_in(change->to[0] ? change->to : change->from, folder))
+        if ((change->to[0] && is_directly_in(change->to, folder)) ||
+            (change->from[0] && is_directly_in(change->from, folder)))
             names_apply(&sim->for_good, change);
         else
             sim->change[n++] = *change;
