@@ -156,6 +156,9 @@ static inline void check_position(const struct world *w, const struct marks *flo
     MUST(there >= floor->to[ino] && (!src || src->offset >= floor->to[ino]),
          "file %d: acknowledged to %d, there to %d, position %d", (int)ino, (int)floor->to[ino],
          (int)there, src ? (int)src->offset : -1);
+    MUST(w->config.sync_mode != SYNC_ALWAYS || !src || src->offset >= delivered,
+         "file %d: delivered to %d, and only known to %d", (int)ino, (int)delivered,
+         src ? (int)src->offset : -1);
     MUST(!floor->is_ended[ino] || reading->has_ended[ino] || w->truth.is_end_delivered[ino],
          "file %d: its end was acknowledged and is not there", (int)ino);
     if (!src)

@@ -68,7 +68,8 @@ static struct world *begin_script(const struct script *script, uint64_t seed)
     w->may_fail = w->had_faults = script->is_faulty;
     w->config = (struct spool_config) {.path = "/sim/spool",
                                        .segment_bytes = 300 + random_below(1500),
-                                       .sync_way = ways[random_below(COUNT(ways))]};
+                                       .sync_way = ways[random_below(COUNT(ways))],
+                                       .sync_mode = random_below(3) ? SYNC_INTERVAL : SYNC_ALWAYS};
     if (script->is_full && random_below(2))
         w->config.max_bytes = 2000 + random_below(4000);
     else if (script->is_full)
