@@ -100,8 +100,10 @@ void weave_begin(struct sender *sender)
         (struct lines) {.bytes = item->chunk.bytes, .len = item->chunk.len, .at = item->skip};
     if (item->type != SPOOL_DATA)
         weave->lines.len = 0;
-    if (item->type == SPOOL_END)
+    if (item->type == SPOOL_END) {
         strand_end(sender, route_of(sender, item->src));
+        span_forget(sender, item->src->no);
+    }
     if (weave->lines.len == 0)
         return;
     weave->is_plain = sender->conf.has_events;
@@ -121,7 +123,9 @@ static void end_item(struct sender *sender)
     const struct spool_item *item = &weave->item;
     weave->has_item = false;
     if (item->chunk.len == 0 || item->type != SPOOL_DATA) {
-        window_take(&sender->win, (struct spool_pos) {.seq = item->seq + 1});
+        bool is_again = window_take(&sender->win, (struct spool_pos) {.seq = item->seq + 1});
+        if (!is_again && item->type == SPOOL_DATA && (item->chunk.flags & CHUNK_SKIPPED))
+            span_leave_out(sender, item->src->no, item->chunk.from, item->chunk.to);
         window_complete(&sender->win, sender->win.next - 1);
         window_done(&sender->win, sender->win.next - 1);
     }
@@ -171,6 +175,11 @@ static void plain_line(struct sender *sender, uint64_t n, const struct line *lin
     struct ready *ready = ready_next(weave);
     encode_plain(sender, ready, line, is_cut);
     ready_offer(ready, n, weave->route, weave->order_key, weave->item.chunk.read_ns);
+    if (sender->conf.has_events)
+        return;
+    uint64_t from = weave->item.chunk.from;
+    span_line(sender, n, from + line->end);
+    ready->offer.span = span_of(sender, &weave->encoder, place, from + line->start, is_new);
 }
 
 static void decode(struct sender *sender, const struct line *line, uint64_t offset,
@@ -251,6 +260,8 @@ static void woven_line(struct sender *sender, uint64_t n, const struct line *lin
                          .offset = chunk->from + line->start,
                          .origin = weave->origin};
     fields_clear(&weave->fields);
+    weave->line_offset = rec.offset;
+    span_line(sender, n, chunk->from + line->end);
     decode(sender, line, rec.offset, &rec);
     take(sender, &rec, is_again);
     while (weave->held_bytes > HELD_BYTES && weave_let_go_one(sender))
@@ -311,6 +322,7 @@ void weave_free(struct sender *sender)
     for (size_t i = 0; weave->decoders && i < 2 * sender->conf.settings->n_inputs; i++)
         decoder_free(weave->decoders[i]);
     free(weave->decoders);
+    span_free(sender);
     buf_free(&weave->text);
     fields_free(&weave->fields);
     for (size_t i = 0; i < weave->cap_ready; i++)

@@ -86,6 +86,8 @@ bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t of
                   struct buf *out);
 /* The same of a record. Its time, if it has one, is the event's, and the time of reading goes to event.created. */
 bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *out);
+/* The id of what begins at this offset: 32 hex digits, no NUL. */
+void encoder_id(const struct encoder *enc, uint64_t offset, char *id);
 void encoder_free(struct encoder *enc);
 
 /* ---- sample.c ---- */

@@ -27,6 +27,7 @@ struct kafka_settings {
     char *client_id;
     int compression;
     uint64_t compression_level;
+    bool posta_headers;
     uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
     int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
         keep_alive_ns, refresh_ns;
@@ -69,6 +70,11 @@ struct kafka {
     bool is_up; /* the last report was a success: for saying changes only */
     struct kafka_stats stats;
 };
+
+/* Headers of an event: numbers in decimal digits. */
+#define KAFKA_ID_HEADER       "posta.id"
+#define KAFKA_END_HEADER      "posta.end"
+#define KAFKA_LEFT_OUT_HEADER "posta.left_out"
 
 /* ---- kafka_conf.c ---- */
 extern const struct option kafka_options[];

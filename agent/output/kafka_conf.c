@@ -112,6 +112,13 @@ const struct option kafka_options[] = {
      AT(buffer_bytes),
      .doc = "Most bytes on their way to the brokers; bounds memory, and what may come twice after "
             "a kill."},
+    {.name = "posta_headers",
+     .type = OPT_BOOL,
+     .def = "true",
+     .own = true,
+     AT(posta_headers),
+     .doc = "Give each event the headers posta.id and posta.end: which bytes of its log it stands "
+            "for. posta verify needs them to prove that nothing is missing."},
     {.name = "stall_timeout",
      .type = OPT_DURATION,
      .def = "2m",

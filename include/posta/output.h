@@ -14,12 +14,21 @@
 /* Tokens are below 2^OUTPUT_TOKEN_BITS. */
 enum { OUTPUT_TOKEN_BITS = 48 };
 
+/* Which bytes of which log an event stands for: the spans of a log's events lie side by side. */
+enum { EVENT_ID_LEN = 32 };
+struct out_span {
+    char id[EVENT_ID_LEN]; /* hex digits, as event.id; no NUL. id[0] == 0: of no log */
+    uint64_t end;          /* offset behind the last line's terminator */
+    uint64_t left_out;     /* so many bytes just before it were left out on purpose: no event */
+};
+
 struct out_event {
     const char *bytes; /* JSON; borrowed during the call */
     size_t len;
     int64_t time_ms;    /* wall clock, when the line was read */
     uint32_t order_key; /* events of one log have one: they stay in order */
     unsigned route;     /* which input it came from; see output_env.text */
+    struct out_span span;
 };
 
 enum verdict {
