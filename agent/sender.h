@@ -227,6 +227,11 @@ struct out_span span_of(struct sender *sender, const struct encoder *enc, struct
 void span_forget(struct sender *sender, uint32_t source_no);
 void span_free(struct sender *sender);
 
+/* ---- ending.c ---- */
+
+/* Make the event of the end that is at hand, at this place. False if it is to have none. */
+bool ending_offer(struct sender *sender, uint64_t n, unsigned route);
+
 /* ---- weave.c ---- */
 
 void weave_init(struct sender *sender);

@@ -100,10 +100,8 @@ void weave_begin(struct sender *sender)
         (struct lines) {.bytes = item->chunk.bytes, .len = item->chunk.len, .at = item->skip};
     if (item->type != SPOOL_DATA)
         weave->lines.len = 0;
-    if (item->type == SPOOL_END) {
+    if (item->type == SPOOL_END)
         strand_end(sender, route_of(sender, item->src));
-        span_forget(sender, item->src->no);
-    }
     if (weave->lines.len == 0)
         return;
     weave->is_plain = sender->conf.has_events;
@@ -117,18 +115,30 @@ void weave_begin(struct sender *sender)
 }
 
 /* An item without lines: an end, a skipped range. */
+static void take_empty(struct sender *sender)
+{
+    const struct spool_item *item = &sender->weave.item;
+    bool is_again = window_take(&sender->win, (struct spool_pos) {.seq = item->seq + 1});
+    uint64_t n = sender->win.next - 1;
+    bool is_end = item->type == SPOOL_END;
+    if (!is_again && !is_end && (item->chunk.flags & CHUNK_SKIPPED))
+        span_leave_out(sender, item->src->no, item->chunk.from, item->chunk.to);
+    bool is_event = is_end && ending_offer(sender, n, route_of(sender, item->src));
+    if (is_end)
+        span_forget(sender, item->src->no);
+    if (is_event)
+        return;
+    window_complete(&sender->win, n);
+    window_done(&sender->win, n);
+}
+
 static void end_item(struct sender *sender)
 {
     struct weave *weave = &sender->weave;
     const struct spool_item *item = &weave->item;
     weave->has_item = false;
-    if (item->chunk.len == 0 || item->type != SPOOL_DATA) {
-        bool is_again = window_take(&sender->win, (struct spool_pos) {.seq = item->seq + 1});
-        if (!is_again && item->type == SPOOL_DATA && (item->chunk.flags & CHUNK_SKIPPED))
-            span_leave_out(sender, item->src->no, item->chunk.from, item->chunk.to);
-        window_complete(&sender->win, sender->win.next - 1);
-        window_done(&sender->win, sender->win.next - 1);
-    }
+    if (item->chunk.len == 0 || item->type != SPOOL_DATA)
+        take_empty(sender);
     sender_move_cursor(sender);
 }
 

@@ -90,6 +90,18 @@ bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *o
 void encoder_id(const struct encoder *enc, uint64_t offset, char *id);
 void encoder_free(struct encoder *enc);
 
+/* ---- end.c ---- */
+
+/* The end of a generation of a log. */
+struct event_end {
+    uint64_t offset; /* it was read up to here */
+    const char *proof;
+    uint64_t lost_bytes;     /* so many bytes behind it were never read */
+    uint64_t left_out_bytes; /* so many bytes before it have no event, on purpose */
+};
+/* Its event. The id has "-end" behind the 32 digits. */
+void encoder_end(const struct encoder *enc, const struct event_end *end, struct buf *out);
+
 /* ---- sample.c ---- */
 
 struct sample {

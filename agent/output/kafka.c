@@ -354,6 +354,11 @@ static const void *kafka_stats_of(const void *self)
     return &((const struct kafka *)self)->stats;
 }
 
+static bool kafka_wants_ends(const void *self)
+{
+    return ((const struct kafka *)self)->set.end_records;
+}
+
 static void kafka_close(void *self)
 {
     struct kafka *kafka = self;
@@ -392,5 +397,7 @@ const struct output kafka_output = {
     .open = kafka_open,
     .send = kafka_send,
     .test = kafka_test,
+    .wants_ends = kafka_wants_ends,
+    .read_back = kafka_read_back,
     .close = kafka_close,
 };

@@ -27,7 +27,7 @@ struct kafka_settings {
     char *client_id;
     int compression;
     uint64_t compression_level;
-    bool posta_headers;
+    bool posta_headers, end_records;
     uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
     int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
         keep_alive_ns, refresh_ns;
@@ -84,6 +84,10 @@ int kafka_set(rd_kafka_conf_t *conf, const char *section, const char *name, cons
 /* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
 
+/* The same for one who reads: brokers, TLS, user; committed events only. */
+int kafka_make_reader_conf(const struct kafka *kafka, rd_kafka_conf_t **conf,
+                           struct err *err) MUST_CHECK;
+
 /* ---- kafka_topic.c ---- */
 /* The topic of each input: output.kafka.topic with %{[fields.x]} filled in. */
 int kafka_name_topics(struct kafka *kafka, const struct output_env *env,
@@ -105,6 +109,10 @@ uint64_t kafka_token_of(const void *opaque);
 
 /* ---- kafka_test.c: `posta test output` ---- */
 int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err);
+
+/* ---- kafka_verify.c: for `posta verify` ---- */
+int kafka_read_back(void *self, const struct output_env *env, const struct read_back *ask,
+                    struct err *err);
 
 /* ---- kafka_explain.c ---- */
 /* What the operator can do about a librdkafka error; never NULL. */
