@@ -1,7 +1,8 @@
 /* facts.c: what an event says about its place: which generation of which log, and which bytes of it.
  *
  * Happy path: id and end stand beside the event. Without them the id is in it, and the end, if messages are whole lines, is
- * behind the message: a terminator of one byte, perhaps a CR before it, at the beginning of a file perhaps a byte order mark.
+ * behind the message: a terminator of one byte, perhaps a CR before it. (A byte order mark, which messages leave out, looks like
+ * three bytes missing: only the end that stands beside the event knows better.)
  * Failure modes: a message that was cut, put together or repaired (U+FFFD) does not tell where it ends: unproven. What is no
  * event of a log line is OTHER. An id and an offset that do not agree, an end before the beginning: BAD.
  * On close: facts_free.
@@ -10,7 +11,7 @@
 
 #include <stdlib.h>
 
-enum { MARK_BYTES = 3, NUMBER_DIGITS = 20 };
+enum { NUMBER_DIGITS = 20 };
 
 /* Members of an event that matter; type NULL where there is none. */
 struct members {
@@ -120,7 +121,7 @@ static void infer_end(struct facts *facts, const struct members *found, uint64_t
     facts->is_unproven = false;
     facts->range = (struct range) {.from = offset,
                                    .to = offset + facts->text.len + 1,
-                                   .slack = offset == 0 ? 1 + MARK_BYTES : 1};
+                                   .slack = 1};
 }
 
 static enum facts_kind take_end(struct facts *facts, const struct delivered *event, uint64_t offset)
