@@ -61,9 +61,10 @@ static void count(struct generation *gen, const struct facts *facts, struct chan
     }
 }
 
-/* One that was sent twice, or by a posta that read on, replaces the one before. */
+/* A file that has grown behind its end ends again. */
 static void take_generation_end(struct generation *gen, const struct facts *facts)
 {
+    gen->n_repeats += gen->proof[0] && gen->end >= facts->range.to;
     if (gen->proof[0] && gen->end > facts->range.to)
         return;
     gen->end = facts->range.to;

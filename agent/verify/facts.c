@@ -119,9 +119,7 @@ static void infer_end(struct facts *facts, const struct members *found, uint64_t
     if (facts->text.len && memmem(facts->text.data, facts->text.len, "\xef\xbf\xbd", 3))
         return;
     facts->is_unproven = false;
-    facts->range = (struct range) {.from = offset,
-                                   .to = offset + facts->text.len + 1,
-                                   .slack = 1};
+    facts->range = (struct range) {.from = offset, .to = offset + facts->text.len + 1, .slack = 1};
 }
 
 static enum facts_kind take_end(struct facts *facts, const struct delivered *event, uint64_t offset)

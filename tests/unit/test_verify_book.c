@@ -271,7 +271,10 @@ static void a_file_that_has_grown_behind_its_end_is_open_again(void **state)
     add_spanned(book, 10, 20, 0);
     assert_false(generation_is_ended(only(book)));
     add_end(book, 20, NOTHING_LOST);
-    add_end(book, 10, NOTHING_LOST); /* a repeat */
+    assert_int_equal(only(book)->n_repeats, 0);
+    add_end(book, 10, NOTHING_LOST);
+    add_end(book, 20, NOTHING_LOST);
+    assert_int_equal(only(book)->n_repeats, 2);
     assert_true(generation_is_ended(only(book)));
     assert_gaps(book, "");
 }
