@@ -20,15 +20,19 @@ static bool is_same_epoch(const struct intake *in, const struct spool_missing *m
     return now && now->epoch == missing->src->epoch && now->offset >= missing->to;
 }
 
-/* Lines end with LF in it, so that a piece can be cut there. */
-static bool is_simple(const struct intake *in, const struct source *src)
+/* NULL = it is not configured any more. */
+static const struct tail_input *input_of(const struct intake *in, const struct source *src)
 {
-    for (size_t i = 0; i < in->settings->n_inputs; i++) {
-        const struct tail_input *conf = &in->settings->inputs[i].tail;
-        if (strcmp(conf->id, src->input) == 0)
-            return conf->encoding <= CHARSET_PLAIN && conf->line_terminator <= TERMINATOR_AUTO;
-    }
-    return false;
+    for (size_t i = 0; i < in->settings->n_inputs; i++)
+        if (strcmp(in->settings->inputs[i].tail.id, src->input) == 0)
+            return &in->settings->inputs[i].tail;
+    return NULL;
+}
+
+/* Lines end with LF in it, so that a piece can be cut there. */
+static bool is_simple(const struct tail_input *conf)
+{
+    return conf && conf->encoding <= CHARSET_PLAIN && conf->line_terminator <= TERMINATOR_AUTO;
 }
 
 /* Up to the last line end, if there is one. */
@@ -45,7 +49,7 @@ static int64_t heal_piece(struct intake *in, const struct spool_missing *missing
     struct spool_missing piece = *missing;
     bool is_last = missing->to - missing->from <= PIECE_BYTES;
     size_t len = is_last ? (size_t)(missing->to - missing->from) : PIECE_BYTES;
-    if (tail_read_again(missing->src, missing->from, room, len, err))
+    if (tail_read_again(input_of(in, missing->src), missing->src, missing->from, room, len, err))
         return -1;
     if (!is_last)
         len = whole_lines(room, len);
@@ -58,7 +62,7 @@ static void heal_range(struct intake *in, const struct spool_missing *missing)
     struct spool_missing left = *missing;
     struct err err;
     char *room = mem_alloc(PIECE_BYTES);
-    int rc = !is_simple(in, missing->src)
+    int rc = !is_simple(input_of(in, missing->src))
                  ? err_set(&err, ERR_CONFIG, "its encoding or line end is not the usual one")
              : !is_same_epoch(in, missing) ? err_set(&err, ERR_GONE, "the file was cut or is gone")
                                            : 0;
