@@ -280,6 +280,8 @@ int store_replace_failed(struct spool *spool, struct err *err)
     (void)(segment_seal(spool->dir, cut, &ignored) == 0); /* its synced part was good before */
     fresh->synced_size = fresh->size;
     spool->synced_seq = spool->next_seq;
+    if (spool->memory)
+        memory_note_synced(spool->memory, memory_written(spool->memory));
     spool->has_failed = false;
     store_let_leave(spool, spool->leaving.first);
     store_drop_delivered(spool);

@@ -36,7 +36,7 @@ struct spool_config {
     uint64_t max_bytes; /* all segments together; 0 = no limit */
     uint64_t
         memory_bytes; /* not 0: what is taken in waits in memory, so many bytes of it, and only positions are
-                            * written: up to where everything is delivered. Durable means delivered then */
+                            * written: up to where everything is delivered. Durable means delivered then, and written */
     uint64_t
         segment_bytes; /* the next segment begins when one has reached this; it may be more while a sync is slow */
     enum sync_way sync_way;

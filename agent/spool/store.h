@@ -26,6 +26,7 @@ struct reader {
         sources;      /* of the records read in this segment, those that are forgotten meanwhile */
     uint32_t seen_no; /* no source of this or a higher number was met in them */
     uint64_t counted_seq; /* records before it were counted as missing when they were */
+    bool is_again;        /* the record at hand is before it */
     struct missed missed;
     uint64_t missed_done; /* bytes of one of them that were delivered */
     struct losses losses;
@@ -53,6 +54,7 @@ struct spool {
         bool has_records;       /* it is not for the cursor alone */
         uint64_t size;          /* synced_size of last */
         uint64_t seq;           /* synced_seq */
+        uint64_t memory_seq;    /* memory_written */
         struct source *leaving; /* the first of spool->leaving when it began */
     } job;
     bool wants_cursor_sync; /* with the next job */
