@@ -11,6 +11,7 @@
 #include <posta/log.h>
 
 #define RETRY_NS (1 * NS_PER_S)
+#define SAY_NS   (10 * NS_PER_S)
 
 /* ---- tail's sink ---- */
 
@@ -35,14 +36,25 @@ static bool made_room(struct intake *in, const struct err *err)
            sender_drop_oldest(in->lane->sender);
 }
 
+bool dropping_is_said(int64_t *said_ns)
+{
+    int64_t now = clock_mono_ns();
+    bool is_said = *said_ns && now - *said_ns < SAY_NS;
+    if (!is_said)
+        *said_ns = now;
+    return is_said;
+}
+
 static void drop_newest(struct intake *in, struct source *src, const struct chunk *chunk)
 {
     spool_drop_newest(in->lane->spool, src, chunk);
     const struct spool_stats *stats = spool_stats(in->lane->spool);
-    log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
-                "the spool is full: what is read is dropped (queue.disk.at_limit: drop_newest), "
-                "%llu lines (%llu bytes) in all",
-                (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
+    if (dropping_is_said(&in->said_ns))
+        return;
+    log_error("pipeline",
+              "the spool is full: what is read is dropped (queue.disk.at_limit: drop_newest), "
+              "%llu lines (%llu bytes) in all",
+              (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
 }
 
 static int sink_add(void *arg, const struct source *proto, struct source **src, struct err *err)
