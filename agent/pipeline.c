@@ -341,6 +341,7 @@ int pipeline_run(const struct pipeline_config *conf, int *status, struct err *er
         rc = loop_run(pipe.loop, err);
         if (pipe.is_stopping)
             (void)tail_read_to_end(pipe.tail, clock_mono_ns() + LAST_READ_NS);
+        heal_all(&pipe.intake);
         *status = rc ? EXIT_BUG : EXIT_TOLD;
         say_end(&pipe);
     }

@@ -65,6 +65,8 @@ static struct segment *new_segment(const struct spool *spool, uint64_t base_seq)
 {
     struct segment *seg = mem_zero(1, sizeof *seg);
     seg->no = spool->last ? spool->last->no + 1 : 1;
+    while (!segment_is_free(spool->dir, seg->no))
+        seg->no++;
     seg->base_seq = base_seq;
     seg->end_seq = UINT64_MAX;
     seg->salt = random_salt();

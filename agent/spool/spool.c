@@ -77,7 +77,7 @@ void store_drop_delivered(struct spool *spool)
 
 static int lock_and_recover(struct spool *spool, struct err *err)
 {
-    if (fs_make_dirs(spool->dir, 0700, err))
+    if (fs_make_dirs(spool->dir, 0700, err) || clear_lock(spool->dir, err))
         return -1;
     char *lock = mem_printf("%s/lock", spool->dir);
     spool->lock_fd = fs_lock(lock, err);

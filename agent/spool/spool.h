@@ -75,6 +75,9 @@ struct spool;
  * counted, logged and moved to bad/. Errors: AGAIN (another posta holds it), DENIED, FULL, IO. */
 int spool_open(struct spool **spool, const struct spool_config *config, struct err *err) MUST_CHECK;
 
+/* What has this name in the folder of a spool that is open, and is no folder, goes to bad/: a spool of its own is to be there. */
+int spool_clear_folder(const char *dir, const char *name, struct err *err) MUST_CHECK;
+
 /* Sync, save the cursor, unlock, free. Does not wait for the disk beyond spool_wait_until: then the helper thread and what
  * it works on are left behind, locked, for the end of the process. NULL is fine. */
 void spool_close(struct spool *spool);

@@ -118,6 +118,11 @@ bool reserve_give(struct spool *spool, const char *to);
 /* spool.c: unlink the segments that are delivered. */
 void store_drop_delivered(struct spool *spool);
 
+/* clear.c: what is no file and has a name that posta needs goes to bad/, or is said. Before the lock is taken. */
+int clear_lock(const char *dir, struct err *err) MUST_CHECK;
+/* And behind it. */
+int clear_names(const char *dir, struct err *err) MUST_CHECK;
+
 /* list.c: the segments of this spool in the folder, with their sizes and where each ends to count. */
 int store_list(struct spool *spool, struct err *err) MUST_CHECK;
 
