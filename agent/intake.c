@@ -25,7 +25,9 @@ static int refused(struct intake *in, struct err *err)
     in->is_blocked = true;
     if (!timer_is_set(&in->retry))
         loop_set_timer(in->lane->loop, &in->retry, RETRY_NS);
-    (void)err; /* tail says it */
+    if (in->lane->sender)
+        sender_wake(in->lane->sender); /* what it holds back may be what takes the room */
+    (void)err;                         /* tail says it */
     return -1;
 }
 

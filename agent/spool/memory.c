@@ -46,6 +46,7 @@ struct memory {
     struct table kept_by_no; /* by number of the source */
     struct kept *dirty;
     bool is_reading;       /* the disk has nothing left */
+    bool has_refused;      /* the last record */
     int64_t save_again_ns; /* positions are not written before */
     uint64_t written_seq;  /* the positions over everything before it are written */
     uint64_t synced_seq;   /* and durable */
@@ -134,7 +135,8 @@ int memory_append(struct spool *spool, struct source *src, const struct record *
                   const void *payload, struct err *err)
 {
     struct memory *memory = spool->memory;
-    if (memory->bytes > 0 && memory->bytes + rec->payload_len > memory->max_bytes)
+    memory->has_refused = memory->bytes > 0 && memory->bytes + rec->payload_len > memory->max_bytes;
+    if (memory->has_refused)
         return err_set(err, ERR_AGAIN, "queue.mem is full: %llu of %llu bytes",
                        (unsigned long long)memory->bytes, (unsigned long long)memory->max_bytes);
     add_node(memory, src, rec, payload);
@@ -145,6 +147,11 @@ int memory_append(struct spool *spool, struct source *src, const struct record *
 bool memory_has_room(const struct memory *memory)
 {
     return memory->bytes <= memory->max_bytes / 2;
+}
+
+bool memory_is_waited_for(const struct memory *memory)
+{
+    return memory->has_refused && !memory_has_room(memory);
 }
 
 /* ---- out ---- */

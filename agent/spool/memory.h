@@ -18,6 +18,8 @@ int memory_append(struct spool *spool, struct source *src, const struct record *
                   const void *payload, struct err *err) MUST_CHECK;
 /* Half of it is free: fewer, larger steps when it is full all the time. */
 bool memory_has_room(const struct memory *memory);
+/* It was full the last time, and that has not changed. */
+bool memory_is_waited_for(const struct memory *memory);
 /* src is forgotten. */
 void memory_forget(struct memory *memory, struct source *src);
 

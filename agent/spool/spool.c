@@ -229,6 +229,11 @@ bool spool_has_room(const struct spool *spool)
     return !spool->memory || memory_has_room(spool->memory);
 }
 
+bool spool_is_waited_for(const struct spool *spool)
+{
+    return spool->memory && memory_is_waited_for(spool->memory);
+}
+
 /* Before its position is on the disk, a start would miss what it has not delivered. */
 bool spool_is_delivered(const struct spool *spool, uint64_t mark)
 {

@@ -160,6 +160,8 @@ uint64_t spool_mark(struct spool *spool);
 bool spool_is_durable(const struct spool *spool, uint64_t mark);
 /* It was full, and taking in is worth trying again. */
 bool spool_has_room(const struct spool *spool);
+/* queue.mem: it is full, and something waits to be taken in until more is delivered. */
+bool spool_is_waited_for(const struct spool *spool);
 bool spool_is_delivered(const struct spool *spool, uint64_t mark);
 
 /* ---- reading and the cursor ---- */
