@@ -114,3 +114,12 @@ void store_damaged(void *arg, struct segment *seg, uint64_t from, uint64_t to, c
               is_kept ? ", they are kept in bad/" : "");
     spool->stats.damaged_unkept += !is_kept;
 }
+
+void store_left_out(struct spool *spool, struct segment *seg, const struct err *err)
+{
+    if (seg->counted_to == UINT64_MAX)
+        return;
+    seg->counted_to = UINT64_MAX;
+    log_error("spool", "%s; what follows is delivered", err->text);
+    spool->stats.damaged_regions++;
+}

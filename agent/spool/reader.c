@@ -63,11 +63,7 @@ static int enter_segment(struct spool *spool, struct segment *seg, struct err *e
     if (scan_open(&reader->scan, spool->dir, seg, &spool->watch, err)) {
         if (err->kind != ERR_CORRUPT && err->kind != ERR_GONE)
             return -1;
-        if (seg->counted_to != UINT64_MAX) { /* not when it is read again */
-            log_error("spool", "%s; what follows is delivered", err->text);
-            spool->stats.damaged_regions++;
-        }
-        seg->counted_to = UINT64_MAX;
+        store_left_out(spool, seg, err);
         scan_close(&reader->scan);
     }
     reader->seg = seg;

@@ -132,6 +132,8 @@ int store_recover(struct spool *spool, struct err *err) MUST_CHECK;
 /* quarantine.c */
 /* For scan_watch, with the spool: count, say, and keep the bytes in bad/. Once for each place. */
 void store_damaged(void *spool, struct segment *seg, uint64_t from, uint64_t to, const char *what);
+/* It is no segment any more, as err says: count and say it. Once for each. */
+void store_left_out(struct spool *spool, struct segment *seg, const struct err *err);
 /* Keep these bytes of a segment as a file in <dir>/bad/, durably. FULL: there is enough in it. */
 int quarantine_region(const char *dir, const struct segment *seg, uint64_t from, uint64_t to,
                       struct err *err) MUST_CHECK;
