@@ -3,6 +3,7 @@
  * Happy path: the spool's reader finds a range missing; on the next turn of the loop it is read from the log's file and appended,
  * behind what is in the spool now: these lines come late, with the ids they would have had.
  * Failure modes: the file is gone, was cut, or the range was given back: it stays lost, and it is said. No room: the same.
+ * queue.mem (what a spool on disk has left is damaged): they are in memory only, until they are delivered; it is said.
  * On close: nothing.
  */
 #include "agent.h"
@@ -57,6 +58,15 @@ static int64_t heal_piece(struct intake *in, const struct spool_missing *missing
     return spool_heal(in->lane->spool, &piece, room, err) ? -1 : (int64_t)len;
 }
 
+/* In memory they are nobody's position: a start does not know of them. */
+static const char *kept_how(const struct intake *in)
+{
+    return in->settings->globals.is_in_memory
+               ? "they wait in memory (queue.mem), and are lost if posta ends before they are "
+                 "delivered"
+               : "nothing of them is lost";
+}
+
 static void heal_range(struct intake *in, const struct spool_missing *missing)
 {
     struct spool_missing left = *missing;
@@ -70,10 +80,9 @@ static void heal_range(struct intake *in, const struct spool_missing *missing)
         if ((n = heal_piece(in, &left, room, &err)) < 0)
             rc = -1, n = 0;
     if (left.from > missing->from)
-        log_warn(
-            "heal",
-            "%s: bytes %llu to %llu were read once more from the file: nothing of them is lost",
-            missing->src->path, (unsigned long long)missing->from, (unsigned long long)left.from);
+        log_warn("heal", "%s: bytes %llu to %llu were read once more from the file: %s",
+                 missing->src->path, (unsigned long long)missing->from,
+                 (unsigned long long)left.from, kept_how(in));
     if (rc)
         log_error("heal", "%s: bytes %llu to %llu are lost: %s", missing->src->path,
                   (unsigned long long)left.from, (unsigned long long)left.to, err.text);

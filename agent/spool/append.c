@@ -92,14 +92,15 @@ static bool is_above_limit(const struct spool *spool, const struct record *rec)
     return spool->max_bytes && spool->stats.disk_bytes + record_size(rec) > limit;
 }
 
-/* Into an empty spool one record always fits: else a line that is larger than it would be waited for without end. */
+/* Into an empty spool one record always fits: else a line that is larger than it would be waited for without end. Nothing is
+ * waited for here: false until a new segment is durable, which the caller hears of as of any sync. */
 static bool is_let_in(struct spool *spool)
 {
     struct err ignored; /* then it is full */
-    if (!spool_is_drained(spool))
+    if (!spool_is_drained(spool) || spool->closing || syncer_is_busy(spool->syncer) ||
+        (!is_fresh(spool) && store_roll(spool, &ignored)) || spool_is_dirty(spool))
         return false;
-    int rc = is_fresh(spool) ? leave_delivered(spool, &ignored) : renew(spool, &ignored);
-    return rc == 0 && spool->first == spool->last;
+    return leave_delivered(spool, &ignored) == 0 && spool->first == spool->last;
 }
 
 static int make_room(struct spool *spool, const struct record *rec, struct err *err)

@@ -24,10 +24,32 @@ static void one_record_fits_where_all_is_delivered(void **state)
     spool_close(spool);
 }
 
+/* The disk is slow: the loop does not wait for it, and it fits when the new segment is durable. */
+static void nobody_waits_for_the_disk(void **state)
+{
+    test_sync_way = SYNC_BY_HAND;
+    struct spool *spool = spool_start(*state, LIMIT, SEGMENT);
+    struct source *src = add_file(spool, 1);
+    struct spool_item item;
+    struct err err = ERR_INIT;
+    put(spool, src, SEGMENT - 1000);
+    while (take(spool, &item))
+        delivered_up_to(spool, &item);
+    assert_int_equal(try_put(spool, src, LIMIT - 1, &err), -1);
+    assert_true(syncer_is_busy(spool->syncer)); /* begun, not waited for */
+    assert_int_equal(try_put(spool, src, LIMIT - 1, &err), -1);
+    while (syncer_step(spool->syncer))
+        continue;
+    assert_int_equal(spool_sync_done(spool, &err), 0);
+    put(spool, src, LIMIT - 1);
+    spool_close(spool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(one_record_fits_where_all_is_delivered),
+        IN_FOLDER(nobody_waits_for_the_disk),
     };
     return cmocka_run_group_tests(tests, log_nothing, NULL);
 }
