@@ -122,6 +122,8 @@ int cursor_look(const char *dir, const uint8_t uuid[static UUID_BYTES], struct s
     int n = cur.fd >= 0 ? read_slots(&cur, uuid, n_bad, err) : err->kind == ERR_GONE ? 0 : -1;
     if (n > 0)
         *pos = cur.pos;
+    if (n < 0)
+        err_wrap(err, "%s", path);
     cursor_close(&cur);
     free(path);
     return n;

@@ -266,8 +266,9 @@ struct spool_pos spool_end(const struct spool *spool)
 
 struct spool_pos spool_readable_end(const struct spool *spool)
 {
-    bool is_limited = spool->sync_mode == SYNC_ALWAYS && !spool->memory;
-    return is_limited ? (struct spool_pos) {.seq = spool->synced_seq} : spool_end(spool);
+    if (spool->sync_mode == SYNC_ALWAYS && !spool->memory)
+        return (struct spool_pos) {.seq = spool->synced_seq};
+    return spool_end(spool);
 }
 
 bool spool_is_drained(const struct spool *spool)

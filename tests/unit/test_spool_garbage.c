@@ -2,6 +2,7 @@
  * and gives them out, and so does the next one; nothing is deleted.
  */
 #include "posta_test.h"
+#include "spool/inspect.h"
 #include "spool/store.h"
 
 #include <sys/file.h>
@@ -132,6 +133,19 @@ static void a_reserve_that_is_no_file_goes_to_bad(void **state)
 {
     for (enum kind kind = 0; kind < N_KINDS; kind++)
         check_moved(*state, "reserve", kind);
+}
+
+/* A fifo would be waited for. */
+static void who_looks_from_outside_is_told_what_is_no_file(void **state)
+{
+    struct look look;
+    struct err err = ERR_INIT;
+    char *path = path_in(*state, "cursor");
+    make_thing(*state, "lock", A_FIFO);
+    make_thing(*state, "cursor", A_FIFO);
+    assert_int_equal(look_open(&look, *state, &err), -1);
+    assert_non_null(strstr(err.text, path));
+    free(path);
 }
 
 /* Through a link: a posta that took it as it was holds it. */
@@ -273,6 +287,7 @@ int main(void)
         IN_FOLDER(a_lock_that_is_no_file_goes_to_bad),
         IN_FOLDER(a_cursor_that_is_no_file_goes_to_bad),
         IN_FOLDER(a_reserve_that_is_no_file_goes_to_bad),
+        IN_FOLDER(who_looks_from_outside_is_told_what_is_no_file),
         IN_FOLDER(a_lock_that_is_held_is_not_moved),
         IN_FOLDER(what_has_the_name_of_the_next_segment_is_left_alone),
         IN_FOLDER(many_in_the_way_are_counted),
