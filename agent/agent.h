@@ -278,6 +278,9 @@ void samples_put(struct samples *samples, struct buf *event);
 
 /* ---- intake.c ---- */
 
+/* Was it said just now that lines are dropped? Its numbers differ each time. If not, it is to be said now. */
+bool dropping_is_said(int64_t *said_ns);
+
 /* The first part is the owner's to fill in. */
 struct intake {
     struct lane *lane;
@@ -287,6 +290,7 @@ struct intake {
 
     struct loop_timer retry;
     struct loop_task heal;
+    int64_t said_ns; /* when it was last said that lines are dropped; 0 = never */
     bool is_blocked; /* tail was refused */
 };
 void intake_init(struct intake *in);

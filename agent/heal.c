@@ -3,6 +3,7 @@
  * Happy path: the spool's reader finds a range missing; on the next turn of the loop it is read from the log's file and appended,
  * behind what is in the spool now: these lines come late, with the ids they would have had.
  * Failure modes: the file is gone, was cut, or the range was given back: it stays lost, and it is said. No room: the same.
+ * queue.mem (what a spool on disk has left is damaged): they are in memory only, until they are delivered; it is said.
  * On close: nothing.
  */
 #include "agent.h"
@@ -20,15 +21,19 @@ static bool is_same_epoch(const struct intake *in, const struct spool_missing *m
     return now && now->epoch == missing->src->epoch && now->offset >= missing->to;
 }
 
-/* Lines end with LF in it, so that a piece can be cut there. */
-static bool is_simple(const struct intake *in, const struct source *src)
+/* NULL = it is not configured any more. */
+static const struct tail_input *input_of(const struct intake *in, const struct source *src)
 {
-    for (size_t i = 0; i < in->settings->n_inputs; i++) {
-        const struct tail_input *conf = &in->settings->inputs[i].tail;
-        if (strcmp(conf->id, src->input) == 0)
-            return conf->encoding <= CHARSET_PLAIN && conf->line_terminator <= TERMINATOR_AUTO;
-    }
-    return false;
+    for (size_t i = 0; i < in->settings->n_inputs; i++)
+        if (strcmp(in->settings->inputs[i].tail.id, src->input) == 0)
+            return &in->settings->inputs[i].tail;
+    return NULL;
+}
+
+/* Lines end with LF in it, so that a piece can be cut there. */
+static bool is_simple(const struct tail_input *conf)
+{
+    return conf && conf->encoding <= CHARSET_PLAIN && conf->line_terminator <= TERMINATOR_AUTO;
 }
 
 /* Up to the last line end, if there is one. */
@@ -45,7 +50,7 @@ static int64_t heal_piece(struct intake *in, const struct spool_missing *missing
     struct spool_missing piece = *missing;
     bool is_last = missing->to - missing->from <= PIECE_BYTES;
     size_t len = is_last ? (size_t)(missing->to - missing->from) : PIECE_BYTES;
-    if (tail_read_again(missing->src, missing->from, room, len, err))
+    if (tail_read_again(input_of(in, missing->src), missing->src, missing->from, room, len, err))
         return -1;
     if (!is_last)
         len = whole_lines(room, len);
@@ -53,12 +58,21 @@ static int64_t heal_piece(struct intake *in, const struct spool_missing *missing
     return spool_heal(in->lane->spool, &piece, room, err) ? -1 : (int64_t)len;
 }
 
+/* In memory they are nobody's position: a start does not know of them. */
+static const char *kept_how(const struct intake *in)
+{
+    return in->settings->globals.is_in_memory
+               ? "they wait in memory (queue.mem), and are lost if posta ends before they are "
+                 "delivered"
+               : "nothing of them is lost";
+}
+
 static void heal_range(struct intake *in, const struct spool_missing *missing)
 {
     struct spool_missing left = *missing;
     struct err err;
     char *room = mem_alloc(PIECE_BYTES);
-    int rc = !is_simple(in, missing->src)
+    int rc = !is_simple(input_of(in, missing->src))
                  ? err_set(&err, ERR_CONFIG, "its encoding or line end is not the usual one")
              : !is_same_epoch(in, missing) ? err_set(&err, ERR_GONE, "the file was cut or is gone")
                                            : 0;
@@ -66,10 +80,9 @@ static void heal_range(struct intake *in, const struct spool_missing *missing)
         if ((n = heal_piece(in, &left, room, &err)) < 0)
             rc = -1, n = 0;
     if (left.from > missing->from)
-        log_warn(
-            "heal",
-            "%s: bytes %llu to %llu were read once more from the file: nothing of them is lost",
-            missing->src->path, (unsigned long long)missing->from, (unsigned long long)left.from);
+        log_warn("heal", "%s: bytes %llu to %llu were read once more from the file: %s",
+                 missing->src->path, (unsigned long long)missing->from,
+                 (unsigned long long)left.from, kept_how(in));
     if (rc)
         log_error("heal", "%s: bytes %llu to %llu are lost: %s", missing->src->path,
                   (unsigned long long)left.from, (unsigned long long)left.to, err.text);

@@ -11,6 +11,7 @@
 #include <posta/log.h>
 
 #define RETRY_NS (1 * NS_PER_S)
+#define SAY_NS   (10 * NS_PER_S)
 
 /* ---- tail's sink ---- */
 
@@ -24,7 +25,9 @@ static int refused(struct intake *in, struct err *err)
     in->is_blocked = true;
     if (!timer_is_set(&in->retry))
         loop_set_timer(in->lane->loop, &in->retry, RETRY_NS);
-    (void)err; /* tail says it */
+    if (in->lane->sender)
+        sender_wake(in->lane->sender); /* what it holds back may be what takes the room */
+    (void)err;                         /* tail says it */
     return -1;
 }
 
@@ -35,14 +38,25 @@ static bool made_room(struct intake *in, const struct err *err)
            sender_drop_oldest(in->lane->sender);
 }
 
+bool dropping_is_said(int64_t *said_ns)
+{
+    int64_t now = clock_mono_ns();
+    bool is_said = *said_ns && now - *said_ns < SAY_NS;
+    if (!is_said)
+        *said_ns = now;
+    return is_said;
+}
+
 static void drop_newest(struct intake *in, struct source *src, const struct chunk *chunk)
 {
     spool_drop_newest(in->lane->spool, src, chunk);
     const struct spool_stats *stats = spool_stats(in->lane->spool);
-    log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
-                "the spool is full: what is read is dropped (queue.disk.at_limit: drop_newest), "
-                "%llu lines (%llu bytes) in all",
-                (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
+    if (dropping_is_said(&in->said_ns))
+        return;
+    log_error("pipeline",
+              "the spool is full: what is read is dropped (queue.disk.at_limit: drop_newest), "
+              "%llu lines (%llu bytes) in all",
+              (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
 }
 
 static int sink_add(void *arg, const struct source *proto, struct source **src, struct err *err)

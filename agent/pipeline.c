@@ -119,6 +119,8 @@ static void told_to_stop(void *arg, int signo)
     int64_t wait_ns = pipe->n_signals ? 0 : pipe->conf->settings->globals.shutdown_ns;
     pipe->end_ns = clock_mono_ns() + wait_ns;
     spool_wait_until(pipe->logs.spool, pipe->end_ns);
+    if (has_samples(pipe))
+        spool_wait_until(pipe->samples.lane.spool, pipe->end_ns);
     if (pipe->n_signals++ > 0) {
         log_warn("pipeline", "told to stop again: going at once; %s at the next start",
                  left_where(pipe));
@@ -341,6 +343,7 @@ int pipeline_run(const struct pipeline_config *conf, int *status, struct err *er
         rc = loop_run(pipe.loop, err);
         if (pipe.is_stopping)
             (void)tail_read_to_end(pipe.tail, clock_mono_ns() + LAST_READ_NS);
+        heal_all(&pipe.intake);
         *status = rc ? EXIT_BUG : EXIT_TOLD;
         say_end(&pipe);
     }

@@ -30,7 +30,9 @@ static int open_spool(struct samples *samples, const struct globals *g, struct e
         .max_bytes = share,
         .segment_bytes = part < g->spool_segment_bytes ? part : g->spool_segment_bytes,
         .sync_mode = (enum sync_mode)g->spool_sync};
-    int rc = lane_open_spool(&samples->lane, &config, g->spool_sync_ns, err);
+    int rc = spool_clear_folder(g->spool_path, "metrics", err);
+    if (rc == 0)
+        rc = lane_open_spool(&samples->lane, &config, g->spool_sync_ns, err);
     free(path);
     return rc;
 }

@@ -7,7 +7,7 @@
  * the spool is read once more from the cursor; the same lines fall on the same places, and those that are done are
  * passed over, so only what has no verdict is sent twice. (3) an event is refused for good: it goes to the dead letter file
  * first; if that cannot be written, everything stops and tries again. (4) the spool cannot be read: tried again. (5) the window
- * is full of what is done behind lines that a parser holds back: those are given on.
+ * is full of what is done behind lines that a parser holds back: those are given on. So they are when queue.mem is full of it.
  * Several senders on one output: a token says in its highest bits whose it is; who is asked first when there is room is the
  * one that was made last.
  * On close: nothing is waited for; the pipeline has drained or its deadline has passed.
@@ -108,12 +108,20 @@ static int need_item(struct sender *sender)
 
 /* ---- pumping ---- */
 
+/* All that is in memory has its verdict but for what parsers hold, and behind that, lines that have theirs: more can be read
+ * only when it is given on. */
+static bool holds_up_reading(const struct sender *sender)
+{
+    return spool_is_waited_for(sender->conf.spool) && sender->win.n_out == 0;
+}
+
 /* Nothing more is to be had now. Step over the records that are no items (new sources) if everything has its verdict. */
 static void finish(struct sender *sender)
 {
     struct spool_pos end = spool_readable_end(sender->conf.spool);
     sender->is_idle = !spool_pos_less(end, spool_end(sender->conf.spool));
-    if (sender->is_idle && sender->weave.lets_go && weave_let_go_one(sender))
+    if (sender->is_idle && (sender->weave.lets_go || holds_up_reading(sender)) &&
+        weave_let_go_one(sender))
         loop_defer(sender->conf.loop, &sender->pump);
     if (sender->win.first == sender->win.next) {
         if (end.seq > sender->stop_seq)

@@ -157,6 +157,7 @@ struct sender {
     struct loop_task pump;
     struct loop_timer retry;
     struct dead_letter dead;
+    int64_t said_ns; /* when it was last said that lines are dropped; 0 = never */
     struct sender_stats stats;
 };
 

@@ -67,15 +67,15 @@ static void count_record(void *arg, uint64_t seq, const char *bytes, size_t len,
     toll->n_lines += lines_count(bytes + from, len - from);
 }
 
-static void say_dropped(const struct sender *sender, const struct toll *toll)
+static void say_dropped(struct sender *sender)
 {
     const struct spool_stats *stats = spool_stats(sender->conf.spool);
-    log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "pipeline",
-                "%s: its %llu oldest lines (%llu bytes) are dropped, %llu lines in all",
-                sender->conf.has_events ? "the samples' share of the spool is full"
-                                        : "the spool is full (queue.disk.at_limit: drop_oldest)",
-                (unsigned long long)toll->n_lines, (unsigned long long)toll->n_bytes,
-                (unsigned long long)stats->dropped_lines);
+    if (dropping_is_said(&sender->said_ns))
+        return;
+    log_error("pipeline", "%s: its oldest lines are dropped, %llu lines (%llu bytes) in all",
+              sender->conf.has_events ? "the samples' share of the spool is full"
+                                      : "the spool is full (queue.disk.at_limit: drop_oldest)",
+              (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
 }
 
 bool sender_drop_oldest(struct sender *sender)
@@ -94,7 +94,7 @@ bool sender_drop_oldest(struct sender *sender)
     window_give_up(&sender->win, (struct spool_pos) {.seq = end_seq});
     spool_give_up(sender->conf.spool, end_seq, toll.n_lines, toll.n_bytes);
     sender_read_again(sender);
-    say_dropped(sender, &toll);
+    say_dropped(sender);
     sender->conf.moved(sender->conf.arg);
     return spool_stats(sender->conf.spool)->disk_bytes < before; /* else it could not be deleted */
 }

@@ -256,7 +256,7 @@ static int read_all(int fd, const char *path, size_t limit, struct buf *into, st
 
 int fs_read_file(const char *path, size_t limit, struct buf *into, struct err *err)
 {
-    int fd = fs_open(path, O_RDONLY, 0, err);
+    int fd = fs_open(path, O_RDONLY | O_NONBLOCK /* a fifo */, 0, err);
     if (fd < 0)
         return -1;
     int rc = read_all(fd, path, limit, into, err);
@@ -362,10 +362,20 @@ int fs_lock(const char *path, struct err *err)
     return -1;
 }
 
+int fs_lock_folder(const char *dir, struct err *err)
+{
+    int fd = fs_open(dir, O_RDONLY | O_DIRECTORY, 0, err);
+    if (fd < 0 || lock_now(fd) == 0)
+        return fd;
+    (void)(errno == EWOULDBLOCK ? say_holder(fd, dir, err) : err_sys(err, "lock %s", dir));
+    (void)fs_close(fd); /* not ours */
+    return -1;
+}
+
 int fs_is_locked(const char *path, int *pid, struct err *err)
 {
     char text[32];
-    int fd = fs_open(path, O_RDONLY, 0, err);
+    int fd = fs_open(path, O_RDONLY | O_NONBLOCK /* a fifo */, 0, err);
     if (fd < 0)
         return -1;
     int rc = flock(fd, LOCK_SH | LOCK_NB) == 0 ? 0 : errno == EWOULDBLOCK ? 1 : -1;

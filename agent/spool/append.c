@@ -6,7 +6,7 @@
  * Failure modes: (1) a write fails half way: the file is cut back to its last good end, nothing has moved, the
  * caller gets the error. (2) a sync failed: what was not durable is first written again (begin.c). (3) no room under
  * max_bytes: FULL; but records without payload, which say what ended or was lost, and new sources may go up to
- * ledger_bytes() beyond it. (4) the disk is full: where everything is delivered, a new segment takes the place of the old.
+ * ledger_bytes() beyond it, and where everything is delivered one record of any size. (4) the disk is full: where everything is delivered, a new segment takes the place of the old.
  * On close: spool_close syncs.
  */
 #include "store.h"
@@ -55,32 +55,62 @@ static uint64_t ledger_bytes(const struct spool *spool)
     return part < LEDGER_BYTES ? LEDGER_BYTES : part > LEDGER_MAX_BYTES ? LEDGER_MAX_BYTES : part;
 }
 
+/* Nothing was appended to the last segment yet. */
+static bool is_fresh(const struct spool *spool)
+{
+    return spool->last->base_seq == spool->next_seq;
+}
+
+/* The reader goes on to the last segment, and the ones before it go. */
+static int leave_delivered(struct spool *spool, struct err *err)
+{
+    bool is_read = spool->memory && memory_is_reading(spool->memory); /* no reader is in the disk */
+    if (spool_sync(spool, err) || (!is_read && reader_open(spool, spool->cursor.pos, err)))
+        return -1;
+    store_drop_delivered(spool);
+    reserve_make(spool);
+    return 0;
+}
+
+/* There is no room, and of what takes it everything is delivered: begin anew, and let the old segment go. */
+static int renew(struct spool *spool, struct err *err)
+{
+    if (!spool_is_drained(spool) || is_fresh(spool))
+        return -1;
+    struct err why;
+    if (spool_sync(spool, &why) || store_roll(spool, &why) || leave_delivered(spool, &why)) {
+        *err = why;
+        return -1;
+    }
+    return 0;
+}
+
+static bool is_above_limit(const struct spool *spool, const struct record *rec)
+{
+    bool has_bytes = rec->type == REC_DATA && rec->payload_len > 0;
+    uint64_t limit = spool->max_bytes + (has_bytes ? 0 : ledger_bytes(spool));
+    return spool->max_bytes && spool->stats.disk_bytes + record_size(rec) > limit;
+}
+
+/* Into an empty spool one record always fits: else a line that is larger than it would be waited for without end. Nothing is
+ * waited for here: false until a new segment is durable, which the caller hears of as of any sync. */
+static bool is_let_in(struct spool *spool)
+{
+    struct err ignored; /* then it is full */
+    if (!spool_is_drained(spool) || spool->closing || syncer_is_busy(spool->syncer) ||
+        (!is_fresh(spool) && store_roll(spool, &ignored)) || spool_is_dirty(spool))
+        return false;
+    return leave_delivered(spool, &ignored) == 0 && spool->first == spool->last;
+}
+
 static int make_room(struct spool *spool, const struct record *rec, struct err *err)
 {
     if (store_mend(spool, err) || roll_if_due(spool, err))
         return -1;
-    bool has_bytes = rec->type == REC_DATA && rec->payload_len > 0;
-    uint64_t limit = spool->max_bytes + (has_bytes ? 0 : ledger_bytes(spool));
-    if (spool->max_bytes && spool->stats.disk_bytes + record_size(rec) > limit)
+    if (is_above_limit(spool, rec) && !is_let_in(spool))
         return err_set(err, ERR_FULL, "spool %s is full: %llu of %llu bytes", spool->dir,
                        (unsigned long long)spool->stats.disk_bytes,
                        (unsigned long long)spool->max_bytes);
-    return 0;
-}
-
-/* The disk is full, and of what fills it everything is delivered: begin anew, and let the old segment go. */
-static int renew(struct spool *spool, struct err *err)
-{
-    if (!spool_is_drained(spool) || spool->last->base_seq == spool->next_seq)
-        return -1;
-    struct err why;
-    if (spool_sync(spool, &why) || store_roll(spool, &why) || spool_sync(spool, &why) ||
-        reader_open(spool, spool->cursor.pos, &why)) {
-        *err = why;
-        return -1;
-    }
-    store_drop_delivered(spool);
-    reserve_make(spool);
     return 0;
 }
 
@@ -169,7 +199,8 @@ int spool_add_source(struct spool *spool, const struct source *proto, struct sou
     struct source *src = source_copy(proto);
     src->no = spool->sources.next_no;
     src->read_to = src->offset;
-    src->first_seen_ns = clock_wall_ns();
+    if (!(src->flags & SOURCE_HEALED)) /* that is of a file that was seen before */
+        src->first_seen_ns = clock_wall_ns();
     buf_clear(&spool->scratch);
     source_pack(src, &spool->scratch);
     struct record rec = {
@@ -178,7 +209,7 @@ int spool_add_source(struct spool *spool, const struct source *proto, struct sou
         .source_no = src->no,
         .from = src->offset,
         .to = src->offset,
-        .time_ns = src->first_seen_ns,
+        .time_ns = clock_wall_ns(),
     };
     if (append(spool, NULL, &rec, spool->scratch.data, err)) {
         source_free(src);

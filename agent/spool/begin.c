@@ -65,6 +65,8 @@ static struct segment *new_segment(const struct spool *spool, uint64_t base_seq)
 {
     struct segment *seg = mem_zero(1, sizeof *seg);
     seg->no = spool->last ? spool->last->no + 1 : 1;
+    while (!segment_is_free(spool->dir, seg->no))
+        seg->no++;
     seg->base_seq = base_seq;
     seg->end_seq = UINT64_MAX;
     seg->salt = random_salt();
@@ -280,6 +282,8 @@ int store_replace_failed(struct spool *spool, struct err *err)
     (void)(segment_seal(spool->dir, cut, &ignored) == 0); /* its synced part was good before */
     fresh->synced_size = fresh->size;
     spool->synced_seq = spool->next_seq;
+    if (spool->memory)
+        memory_note_synced(spool->memory, memory_written(spool->memory));
     spool->has_failed = false;
     store_let_leave(spool, spool->leaving.first);
     store_drop_delivered(spool);

@@ -118,10 +118,12 @@ int cursor_look(const char *dir, const uint8_t uuid[static UUID_BYTES], struct s
 {
     struct cursor cur = CURSOR_INIT;
     char *path = mem_printf("%s/cursor", dir);
-    cur.fd = fs_open(path, O_RDONLY, 0, err);
+    cur.fd = fs_open(path, O_RDONLY | O_NONBLOCK /* a fifo */, 0, err);
     int n = cur.fd >= 0 ? read_slots(&cur, uuid, n_bad, err) : err->kind == ERR_GONE ? 0 : -1;
     if (n > 0)
         *pos = cur.pos;
+    if (n < 0)
+        err_wrap(err, "%s", path);
     cursor_close(&cur);
     free(path);
     return n;

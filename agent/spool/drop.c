@@ -95,20 +95,55 @@ static void visit_record(const struct spool *spool, const struct record *rec,
         visit(arg, rec->seq, (const char *)payload, rec->payload_len, skip);
 }
 
+/* These records are not there. The reader will not come to them, if it was not there yet. */
+static void miss_records(struct spool *spool, uint64_t from, uint64_t to)
+{
+    uint64_t *counted = &spool->reader.counted_seq;
+    if (from < *counted)
+        from = *counted;
+    if (from >= to)
+        return;
+    spool->stats.missing_records += to - from;
+    *counted = to;
+}
+
+static int walk_records(struct spool *spool, struct scan *scan, uint64_t *next_seq,
+                        uint64_t end_seq, spool_visit *visit, void *arg, struct err *err)
+{
+    struct record rec;
+    const uint8_t *payload;
+    int rc;
+    while ((rc = scan_next(scan, &rec, &payload, err)) > 0) {
+        if (rec.type == REC_CHECKPOINT || rec.seq >= end_seq || rec.seq < *next_seq)
+            continue;
+        miss_records(spool, *next_seq, rec.seq);
+        *next_seq = rec.seq + 1;
+        visit_record(spool, &rec, payload, visit, arg);
+    }
+    return rc;
+}
+
+/* One that is no segment any more makes room too: what was in it is missing. */
 static int walk_segment(struct spool *spool, struct segment *seg, uint64_t end_seq,
                         spool_visit *visit, void *arg, struct err *err)
 {
     struct scan scan = SCAN_INIT;
-    struct record rec;
-    const uint8_t *payload;
-    int rc;
-    if (scan_open(&scan, spool->dir, seg, NULL, err))
+    uint64_t next_seq = spool->cursor.pos.seq,
+             end = seg->end_seq < end_seq ? seg->end_seq : end_seq;
+    if (next_seq < seg->base_seq)
+        next_seq = seg->base_seq;
+    if (scan_open(&scan, spool->dir, seg, &spool->watch, err) == 0) {
+        int rc = walk_records(spool, &scan, &next_seq, end, visit, arg, err);
+        scan_close(&scan);
+        if (rc)
+            return -1;
+    } else if (err->kind == ERR_GONE || err->kind == ERR_CORRUPT) {
+        store_left_out(spool, seg, err);
+    } else {
         return -1;
-    while ((rc = scan_next(&scan, &rec, &payload, err)) > 0)
-        if (rec.type != REC_CHECKPOINT && rec.seq < end_seq && rec.seq < seg->end_seq)
-            visit_record(spool, &rec, payload, visit, arg);
-    scan_close(&scan);
-    return rc;
+    }
+    miss_records(spool, next_seq, end);
+    return 0;
 }
 
 int spool_walk(struct spool *spool, uint64_t end_seq, spool_visit *visit, void *arg,

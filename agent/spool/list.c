@@ -5,20 +5,21 @@
  * delivered. A segment that a crash left without a header is removed. A read error stops the start: it may pass.
  * On close: nothing; the list is the spool's.
  */
+#include "bad.h"
 #include "store.h"
 
 #include <posta/fs.h>
 #include <posta/log.h>
-#include <posta/loop.h>
 
 #include <stdlib.h>
 #include <sys/random.h>
-#include <sys/stat.h>
 
 static int quarantine(struct spool *spool, struct segment **at, const char *why, struct err *err)
 {
     struct segment *seg = *at;
-    log_error("spool", "%s; moved to %s/bad, nothing of it is delivered", why, spool->dir);
+    char *bad = bad_folder(spool->dir);
+    log_error("spool", "%s; moved to %s, nothing of it is delivered", why, bad);
+    free(bad);
     if (segment_quarantine(spool->dir, seg, err))
         return -1;
     spool->stats.damaged_regions++;
@@ -49,11 +50,12 @@ static bool is_headless(const struct spool *spool, const struct segment *seg,
 static int put_aside(struct spool *spool, struct segment **at, struct err *err)
 {
     struct segment *seg = *at;
-    log_warn(
-        "spool",
-        "segment %016llx was not synced when the power was cut; moved to %s/bad, its lines are "
-        "read from the logs again",
-        (unsigned long long)seg->no, spool->dir);
+    char *bad = bad_folder(spool->dir);
+    log_warn("spool",
+             "segment %016llx was not synced when the power was cut; moved to %s, its lines are "
+             "read from the logs again",
+             (unsigned long long)seg->no, bad);
+    free(bad);
     if (segment_quarantine(spool->dir, seg, err))
         return -1;
     spool->stats.torn_bytes += seg->size;
@@ -187,26 +189,9 @@ static int remove_unfinished(const struct spool *spool, struct err *err)
     }
 }
 
-/* A folder cannot be opened, and a fifo would be waited for. */
-static int clear_cursor(const struct spool *spool, struct err *err)
-{
-    struct stat st;
-    int rc = 0;
-    char *path = mem_printf("%s/cursor", spool->dir), *bad = mem_printf("%s/bad", spool->dir);
-    char *to = mem_printf("%s/cursor.%lld", bad, (long long)clock_wall_ns());
-    if (lstat(path, &st) == 0 && !S_ISREG(st.st_mode)) {
-        log_error("spool", "%s is not a file; moved to %s", path, to);
-        rc = fs_make_dirs(bad, 0700, err) || fs_rename(path, to, err) ? -1 : 0;
-    }
-    free(path);
-    free(bad);
-    free(to);
-    return rc;
-}
-
 int store_list(struct spool *spool, struct err *err)
 {
-    if (clear_cursor(spool, err) || remove_unfinished(spool, err) ||
+    if (clear_names(spool->dir, err) || remove_unfinished(spool, err) ||
         segment_list(spool->dir, &spool->first, err) || check_headers(spool, err))
         return -1;
     choose_uuid(spool);

@@ -2,8 +2,8 @@
  *
  * Happy path: a chunk is a node in a list until it is delivered. A source whose nodes wait has a second copy of itself, the
  * position up to which all is delivered: that is what a kill leaves. It moves with the cursor and is written, as a SOURCE
- * record that replaces the one before, when the cursor is saved. Nothing else is durable, so durable means delivered: until then
- * the log files keep the lines.
+ * record that replaces the one before, when the cursor is saved. Nothing else is durable, so durable means delivered, with the
+ * position on the disk: until then the log files keep the lines.
  * Nodes have places behind MEMORY_SEQ, behind all records on the disk: what a spool on disk has left is delivered first.
  * Failure modes: (1) max_bytes are waiting: AGAIN, and the files keep the rest. (2) positions cannot be written: said by the
  * owner, tried again; after a kill some lines come twice. (3) a kill: what waits is read again from the files, if they are
@@ -46,7 +46,10 @@ struct memory {
     struct table kept_by_no; /* by number of the source */
     struct kept *dirty;
     bool is_reading;       /* the disk has nothing left */
+    bool has_refused;      /* the last record */
     int64_t save_again_ns; /* positions are not written before */
+    uint64_t written_seq;  /* the positions over everything before it are written */
+    uint64_t synced_seq;   /* and durable */
 };
 
 /* ---- sources ---- */
@@ -132,7 +135,8 @@ int memory_append(struct spool *spool, struct source *src, const struct record *
                   const void *payload, struct err *err)
 {
     struct memory *memory = spool->memory;
-    if (memory->bytes > 0 && memory->bytes + rec->payload_len > memory->max_bytes)
+    memory->has_refused = memory->bytes > 0 && memory->bytes + rec->payload_len > memory->max_bytes;
+    if (memory->has_refused)
         return err_set(err, ERR_AGAIN, "queue.mem is full: %llu of %llu bytes",
                        (unsigned long long)memory->bytes, (unsigned long long)memory->max_bytes);
     add_node(memory, src, rec, payload);
@@ -143,6 +147,11 @@ int memory_append(struct spool *spool, struct source *src, const struct record *
 bool memory_has_room(const struct memory *memory)
 {
     return memory->bytes <= memory->max_bytes / 2;
+}
+
+bool memory_is_waited_for(const struct memory *memory)
+{
+    return memory->has_refused && !memory_has_room(memory);
 }
 
 /* ---- out ---- */
@@ -301,7 +310,8 @@ static int save_dirty(struct spool *spool, struct err *err)
 {
     struct memory *memory = spool->memory;
     for (struct kept *kept; (kept = memory->dirty);) {
-        if (kept->live && save_one(spool, kept, err))
+        if (save_one(spool, kept,
+                     err)) /* of one that is forgotten too: a start is to know its end */
             return -1;
         memory->dirty = kept->next;
         kept->is_dirty = false;
@@ -319,9 +329,27 @@ int memory_save(struct spool *spool, bool is_last, struct err *err)
         return 0;
     if (save_dirty(spool, err))
         return err_wrap(err, "save positions");
+    memory->written_seq = spool->cursor.pos.seq;
     uint64_t written = spool->stats.disk_bytes > before ? spool->stats.disk_bytes - before : 0;
     memory->save_again_ns = now + (int64_t)written * (NS_PER_S / SAVE_BYTES_PER_S);
     return 0;
+}
+
+uint64_t memory_written(const struct memory *memory)
+{
+    return memory->written_seq;
+}
+
+void memory_note_synced(struct memory *memory, uint64_t seq)
+{
+    memory->synced_seq = seq;
+}
+
+uint64_t memory_durable(const struct spool *spool)
+{
+    const struct memory *memory = spool->memory;
+    bool is_all = !memory->dirty && !spool_is_dirty(spool);
+    return is_all ? spool->cursor.pos.seq : memory->synced_seq;
 }
 
 /* ---- life ---- */

@@ -18,6 +18,8 @@ int memory_append(struct spool *spool, struct source *src, const struct record *
                   const void *payload, struct err *err) MUST_CHECK;
 /* Half of it is free: fewer, larger steps when it is full all the time. */
 bool memory_has_room(const struct memory *memory);
+/* It was full the last time, and that has not changed. */
+bool memory_is_waited_for(const struct memory *memory);
 /* src is forgotten. */
 void memory_forget(struct memory *memory, struct source *src);
 
@@ -37,5 +39,10 @@ void memory_delivered(struct spool *spool, struct spool_pos pos);
 bool memory_is_dirty(const struct memory *memory);
 /* Write those that moved, unless that was done too much just now and this is not the last time. */
 int memory_save(struct spool *spool, bool is_last, struct err *err) MUST_CHECK;
+/* The positions over everything before this record are written; and, once that is told, durable. */
+uint64_t memory_written(const struct memory *memory);
+void memory_note_synced(struct memory *memory, uint64_t seq);
+/* Everything before this record is delivered, and a start will know it. */
+uint64_t memory_durable(const struct spool *spool);
 
 #endif

@@ -82,6 +82,8 @@ void missing_found(struct spool *spool, const struct source *src, uint64_t from,
 
 void missing_unknown(struct spool *spool, const struct source *src, uint64_t n)
 {
+    if (spool->reader.is_again)
+        return;
     spool->stats.missing_unknown += n;
     log_error("spool",
               "%s%s: records are missing, and how many bytes of it were in them is not known",

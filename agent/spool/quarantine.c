@@ -5,6 +5,7 @@
  * said and counted, and delivery goes on without a copy.
  * On close: nothing.
  */
+#include "bad.h"
 #include "store.h"
 
 #include <posta/fs.h>
@@ -75,7 +76,7 @@ static int copy_to(const char *path, int in, uint64_t from, uint64_t to, struct 
 int quarantine_region(const char *dir, const struct segment *seg, uint64_t from, uint64_t to,
                       struct err *err)
 {
-    char *bad = mem_printf("%s/bad", dir);
+    char *bad = bad_folder(dir);
     char *path = mem_printf("%s/%016llx-%llu-%llu", bad, (unsigned long long)seg->no,
                             (unsigned long long)from, (unsigned long long)to);
     struct segment on_disk = *seg;
@@ -112,4 +113,13 @@ void store_damaged(void *arg, struct segment *seg, uint64_t from, uint64_t to, c
               is_kept ? "" : "; they could not be kept in bad/: ", is_kept ? "" : err.text,
               is_kept ? ", they are kept in bad/" : "");
     spool->stats.damaged_unkept += !is_kept;
+}
+
+void store_left_out(struct spool *spool, struct segment *seg, const struct err *err)
+{
+    if (seg->counted_to == UINT64_MAX)
+        return;
+    seg->counted_to = UINT64_MAX;
+    log_error("spool", "%s; what follows is delivered", err->text);
+    spool->stats.damaged_regions++;
 }

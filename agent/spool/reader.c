@@ -63,8 +63,7 @@ static int enter_segment(struct spool *spool, struct segment *seg, struct err *e
     if (scan_open(&reader->scan, spool->dir, seg, &spool->watch, err)) {
         if (err->kind != ERR_CORRUPT && err->kind != ERR_GONE)
             return -1;
-        log_error("spool", "%s; what follows is delivered", err->text);
-        spool->stats.damaged_regions++;
+        store_left_out(spool, seg, err);
         scan_close(&reader->scan);
     }
     reader->seg = seg;
@@ -276,6 +275,7 @@ static int take_record(struct spool *spool, const struct record *rec, const uint
 {
     struct reader *reader = &spool->reader;
     bool is_ahead = rec->seq >= reader->next_seq;
+    reader->is_again = rec->seq < reader->counted_seq;
     if (rec->type == REC_CHECKPOINT)
         note_checkpoint(spool, rec, payload);
     if (rec->type == REC_CHECKPOINT || rec->seq >= reader->seg->end_seq)

@@ -7,6 +7,7 @@
  * deleted. A file that is nothing of this spool is left to the next start, which moves it to bad/.
  * On close: nothing.
  */
+#include "bad.h"
 #include "inspect.h"
 #include "store.h"
 
@@ -46,7 +47,7 @@ static const char *file_name(const char *path)
 /* Give it a second name in bad/, where it has none from a run before. */
 static int keep_in_bad(const struct repair *rep, const char *path, struct err *err)
 {
-    char *bad = mem_printf("%s/bad", rep->dir);
+    char *bad = bad_folder(rep->dir);
     char *to = mem_printf("%s/%s", bad, file_name(path));
     int rc = fs_make_dirs(bad, 0700, err);
     for (int n = 1; rc == 0 && (rc = fs_link(path, to, err)) < 0 && err->sys_errno == EEXIST; n++) {

@@ -29,7 +29,7 @@ struct scan {
 
 #define SCAN_INIT                                                                                  \
     {                                                                                              \
-        .fd = -1                                                                                   \
+        .fd = -1, .sure_seq = UINT64_MAX                                                           \
     }
 
 /* Start at the first record of seg. */

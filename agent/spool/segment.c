@@ -23,6 +23,8 @@
  */
 #include "segment.h"
 
+#include "bad.h"
+
 #include <posta/bytes.h>
 #include <posta/fs.h>
 
@@ -130,23 +132,36 @@ static void insert_in_order(struct segment **first, struct segment *seg)
     *first = seg;
 }
 
+/* Opening a fifo would wait for ever. */
+static bool is_file(DIR *stream, const struct dirent *entry)
+{
+    struct stat st;
+    if (entry->d_type != DT_UNKNOWN)
+        return entry->d_type == DT_REG;
+    return fstatat(dirfd(stream), entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(st.st_mode);
+}
+
 int segment_list(const char *dir, struct segment **first, struct err *err)
 {
     DIR *stream = opendir(dir);
     if (!stream)
         return err_sys(err, "list %s", dir);
     *first = NULL;
-    errno = 0;
-    for (struct dirent *entry; (entry = readdir(stream));) {
+    for (struct dirent *entry; errno = 0, (entry = readdir(stream));) {
         struct segment seg = {.end_seq = UINT64_MAX};
-        bool is_file = entry->d_type == DT_REG || entry->d_type == DT_UNKNOWN;
-        if (is_file && parse_name(entry->d_name, &seg)) /* opening a fifo would wait for ever */
+        if (parse_name(entry->d_name, &seg) && is_file(stream, entry))
             insert_in_order(first, memcpy(mem_alloc(sizeof seg), &seg, sizeof seg));
     }
     int failed = errno;
     closedir(stream);
     errno = failed;
     return failed ? err_sys(err, "list %s", dir) : 0;
+}
+
+static bool is_unfinished(const char *name)
+{
+    return strspn(name, "0123456789abcdef") == 16 && strcmp(name + 16, ".open.new") == 0;
 }
 
 int segment_find_unfinished(const char *dir, char **path, struct err *err)
@@ -156,11 +171,41 @@ int segment_find_unfinished(const char *dir, char **path, struct err *err)
         return err_sys(err, "list %s", dir);
     *path = NULL;
     for (struct dirent *entry; !*path && (entry = readdir(stream));)
-        if (entry->d_type != DT_DIR && strspn(entry->d_name, "0123456789abcdef") == 16 &&
-            strcmp(entry->d_name + 16, ".open.new") == 0)
+        if (is_unfinished(entry->d_name) && is_file(stream, entry))
             *path = mem_printf("%s/%s", dir, entry->d_name);
     closedir(stream);
     return 0;
+}
+
+unsigned segment_count_strangers(const char *dir, char **example)
+{
+    DIR *stream = opendir(dir);
+    unsigned n = 0;
+    *example = NULL;
+    for (struct dirent *entry; stream && (entry = readdir(stream));) {
+        struct segment seg;
+        if (!(parse_name(entry->d_name, &seg) || is_unfinished(entry->d_name)) ||
+            is_file(stream, entry))
+            continue;
+        if (n++ == 0)
+            *example = mem_printf("%s/%s", dir, entry->d_name);
+    }
+    if (stream)
+        closedir(stream);
+    return n;
+}
+
+bool segment_is_free(const char *dir, uint64_t no)
+{
+    static const char *const ends[] = {"open.new", "open", "seg"};
+    bool is_free = true;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct stat st;
+        char *path = mem_printf("%s/%016llx.%s", dir, (unsigned long long)no, ends[i]);
+        is_free &= lstat(path, &st) < 0 || S_ISREG(st.st_mode);
+        free(path);
+    }
+    return is_free;
 }
 
 void segment_free_list(struct segment *first)
@@ -203,17 +248,8 @@ int segment_seal(const char *dir, struct segment *seg, struct err *err)
 
 int segment_quarantine(const char *dir, const struct segment *seg, struct err *err)
 {
-    char *bad = mem_printf("%s/bad", dir), *from = segment_path(dir, seg);
-    char *to = mem_printf("%s%s", bad, strrchr(from, '/'));
-    for (int n = 1; access(to, F_OK) == 0; n++) { /* one of this name is there from before */
-        free(to);
-        to = mem_printf("%s%s.%d", bad, strrchr(from, '/'), n);
-    }
-    int rc = fs_make_dirs(bad, 0700, err);
-    if (rc == 0) /* for good, before another gets its name */
-        rc = fs_rename(from, to, err) || fs_sync_dir(bad, err) || fs_sync_dir(dir, err) ? -1 : 0;
-    free(bad);
-    free(from);
-    free(to);
+    char *path = segment_path(dir, seg);
+    int rc = bad_take(dir, strrchr(path, '/') + 1, err);
+    free(path);
     return rc;
 }

@@ -36,6 +36,11 @@ int segment_list(const char *dir, struct segment **first, struct err *err) MUST_
 /* A file of the folder that did not get as far as its name before a crash: "<dir>/<no>.open.new"; NULL = there is none. Caller
  * frees. */
 int segment_find_unfinished(const char *dir, char **path, struct err *err) MUST_CHECK;
+/* Folders, links, fifos and so on that are named like a segment, or one that is being made; they are none. *example is the path
+ * of one, NULL if there is none. Caller frees. */
+unsigned segment_count_strangers(const char *dir, char **example);
+/* Nothing that is no file has a name that a segment of this number may get. */
+bool segment_is_free(const char *dir, uint64_t no);
 void segment_free_list(struct segment *first);
 /* Set end_seq of each: its records count up to the first one of any newer segment. */
 void segment_find_ends(struct segment *first);

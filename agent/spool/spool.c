@@ -10,6 +10,7 @@
 
 #include <posta/fs.h>
 #include <posta/log.h>
+#include <posta/loop.h>
 
 #include <stddef.h>
 #include <stdlib.h>
@@ -46,7 +47,8 @@ static void drop_first(struct spool *spool)
     char *path = segment_path(spool->dir, seg);
     struct err err;
     if (fs_unlink(path, &err) && err.kind != ERR_GONE) {
-        log_warn("spool", "%s; tried again with the next delivery", err.text);
+        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "spool",
+                    "%s; tried again with the next delivery", err.text);
         free(path);
         return;
     }
@@ -75,7 +77,7 @@ void store_drop_delivered(struct spool *spool)
 
 static int lock_and_recover(struct spool *spool, struct err *err)
 {
-    if (fs_make_dirs(spool->dir, 0700, err))
+    if (fs_make_dirs(spool->dir, 0700, err) || clear_lock(spool->dir, err))
         return -1;
     char *lock = mem_printf("%s/lock", spool->dir);
     spool->lock_fd = fs_lock(lock, err);
@@ -219,7 +221,7 @@ uint64_t spool_mark(struct spool *spool)
 
 bool spool_is_durable(const struct spool *spool, uint64_t mark)
 {
-    return mark <= (spool->memory ? spool->cursor.pos.seq : spool->synced_seq);
+    return mark <= (spool->memory ? memory_durable(spool) : spool->synced_seq);
 }
 
 bool spool_has_room(const struct spool *spool)
@@ -227,9 +229,15 @@ bool spool_has_room(const struct spool *spool)
     return !spool->memory || memory_has_room(spool->memory);
 }
 
+bool spool_is_waited_for(const struct spool *spool)
+{
+    return spool->memory && memory_is_waited_for(spool->memory);
+}
+
+/* Before its position is on the disk, a start would miss what it has not delivered. */
 bool spool_is_delivered(const struct spool *spool, uint64_t mark)
 {
-    return mark <= spool->cursor.pos.seq;
+    return mark <= (spool->memory ? memory_durable(spool) : spool->cursor.pos.seq);
 }
 
 /* ---- cursor ---- */
@@ -258,8 +266,9 @@ struct spool_pos spool_end(const struct spool *spool)
 
 struct spool_pos spool_readable_end(const struct spool *spool)
 {
-    bool is_limited = spool->sync_mode == SYNC_ALWAYS && !spool->memory;
-    return is_limited ? (struct spool_pos) {.seq = spool->synced_seq} : spool_end(spool);
+    if (spool->sync_mode == SYNC_ALWAYS && !spool->memory)
+        return (struct spool_pos) {.seq = spool->synced_seq};
+    return spool_end(spool);
 }
 
 bool spool_is_drained(const struct spool *spool)

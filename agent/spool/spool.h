@@ -36,7 +36,7 @@ struct spool_config {
     uint64_t max_bytes; /* all segments together; 0 = no limit */
     uint64_t
         memory_bytes; /* not 0: what is taken in waits in memory, so many bytes of it, and only positions are
-                            * written: up to where everything is delivered. Durable means delivered then */
+                            * written: up to where everything is delivered. Durable means delivered then, and written */
     uint64_t
         segment_bytes; /* the next segment begins when one has reached this; it may be more while a sync is slow */
     enum sync_way sync_way;
@@ -74,6 +74,9 @@ struct spool;
 /* Lock the folder, recover what is there, and be ready to append. Damage never stops a start: it is
  * counted, logged and moved to bad/. Errors: AGAIN (another posta holds it), DENIED, FULL, IO. */
 int spool_open(struct spool **spool, const struct spool_config *config, struct err *err) MUST_CHECK;
+
+/* What has this name in the folder of a spool that is open, and is no folder, goes to bad/: a spool of its own is to be there. */
+int spool_clear_folder(const char *dir, const char *name, struct err *err) MUST_CHECK;
 
 /* Sync, save the cursor, unlock, free. Does not wait for the disk beyond spool_wait_until: then the helper thread and what
  * it works on are left behind, locked, for the end of the process. NULL is fine. */
@@ -157,6 +160,8 @@ uint64_t spool_mark(struct spool *spool);
 bool spool_is_durable(const struct spool *spool, uint64_t mark);
 /* It was full, and taking in is worth trying again. */
 bool spool_has_room(const struct spool *spool);
+/* queue.mem: it is full, and something waits to be taken in until more is delivered. */
+bool spool_is_waited_for(const struct spool *spool);
 bool spool_is_delivered(const struct spool *spool, uint64_t mark);
 
 /* ---- reading and the cursor ---- */

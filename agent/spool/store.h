@@ -26,6 +26,7 @@ struct reader {
         sources;      /* of the records read in this segment, those that are forgotten meanwhile */
     uint32_t seen_no; /* no source of this or a higher number was met in them */
     uint64_t counted_seq; /* records before it were counted as missing when they were */
+    bool is_again;        /* the record at hand is before it */
     struct missed missed;
     uint64_t missed_done; /* bytes of one of them that were delivered */
     struct losses losses;
@@ -53,6 +54,7 @@ struct spool {
         bool has_records;       /* it is not for the cursor alone */
         uint64_t size;          /* synced_size of last */
         uint64_t seq;           /* synced_seq */
+        uint64_t memory_seq;    /* memory_written */
         struct source *leaving; /* the first of spool->leaving when it began */
     } job;
     bool wants_cursor_sync; /* with the next job */
@@ -116,6 +118,11 @@ bool reserve_give(struct spool *spool, const char *to);
 /* spool.c: unlink the segments that are delivered. */
 void store_drop_delivered(struct spool *spool);
 
+/* clear.c: what is no file and has a name that posta needs goes to bad/, or is said. Before the lock is taken. */
+int clear_lock(const char *dir, struct err *err) MUST_CHECK;
+/* And behind it. */
+int clear_names(const char *dir, struct err *err) MUST_CHECK;
+
 /* list.c: the segments of this spool in the folder, with their sizes and where each ends to count. */
 int store_list(struct spool *spool, struct err *err) MUST_CHECK;
 
@@ -125,6 +132,8 @@ int store_recover(struct spool *spool, struct err *err) MUST_CHECK;
 /* quarantine.c */
 /* For scan_watch, with the spool: count, say, and keep the bytes in bad/. Once for each place. */
 void store_damaged(void *spool, struct segment *seg, uint64_t from, uint64_t to, const char *what);
+/* It is no segment any more, as err says: count and say it. Once for each. */
+void store_left_out(struct spool *spool, struct segment *seg, const struct err *err);
 /* Keep these bytes of a segment as a file in <dir>/bad/, durably. FULL: there is enough in it. */
 int quarantine_region(const char *dir, const struct segment *seg, uint64_t from, uint64_t to,
                       struct err *err) MUST_CHECK;

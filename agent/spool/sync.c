@@ -44,6 +44,7 @@ static void ask_for_records(struct spool *spool, struct sync_job *job)
         job->dir = mem_dup(spool->dir);
     spool->job.size = spool->last->size;
     spool->job.seq = spool->next_seq;
+    spool->job.memory_seq = spool->memory ? memory_written(spool->memory) : 0;
     spool->job.leaving = spool->leaving.first;
     spool->stats.syncs++;
 }
@@ -92,6 +93,8 @@ static void note_all_synced(struct spool *spool)
     }
     spool->last->synced_size = spool->job.size;
     spool->synced_seq = spool->job.seq;
+    if (spool->memory)
+        memory_note_synced(spool->memory, spool->job.memory_seq);
     store_let_leave(spool, spool->job.leaving);
     store_drop_delivered(spool);
 }

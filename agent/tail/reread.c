@@ -1,10 +1,12 @@
 /* reread.c: bytes of a file that were read long ago, once more.
  *
  * Happy path: the folder of the source's path has a file of its identity, whatever its name is now; the bytes are there.
- * Failure modes: no such file, it is shorter, or the place was given back to the file system: GONE.
+ * Failure modes: no such file, it is shorter, or the place was given back to the file system: GONE. It is compressed, so places
+ * in its content are none in the file: the same.
  * On close: nothing is kept open.
  */
 #include "follow.h"
+#include "gzip.h"
 
 #include <posta/fs.h>
 
@@ -56,15 +58,18 @@ static bool is_whole(int fd, uint64_t from, size_t len)
            lseek(fd, (off_t)from, SEEK_HOLE) >= (off_t)(from + len);
 }
 
-int tail_read_again(const struct source *src, uint64_t from, void *into, size_t len,
-                    struct err *err)
+int tail_read_again(const struct tail_input *conf, const struct source *src, uint64_t from,
+                    void *into, size_t len, struct err *err)
 {
     int fd = open_source(src);
     if (fd < 0)
         return err_set(err, ERR_GONE, "the file is not there any more");
-    ssize_t n = is_whole(fd, from, len) ? fs_pread(fd, into, len, from, err) : 0;
+    bool is_plain = content_of(conf, src->path, fd) == CONTENT_PLAIN;
+    ssize_t n = is_plain && is_whole(fd, from, len) ? fs_pread(fd, into, len, from, err) : 0;
     (void)fs_close(fd); /* read-only */
     if (n < 0)
         return -1;
+    if (!is_plain)
+        return err_set(err, ERR_GONE, "the file is compressed");
     return (size_t)n == len ? 0 : err_set(err, ERR_GONE, "the file does not have them any more");
 }

@@ -115,10 +115,10 @@ void tail_marks_moved(struct tail *tail);
 /* Read what is there now, without waiting for more, until this moment (monotonic). True when every file was read to its end. */
 bool tail_read_to_end(struct tail *tail, int64_t until_ns);
 
-/* Read these bytes of a source once more, by whatever name its file has in its folder. GONE if it, or they, are not there any
- * more. Needs no tail. */
-int tail_read_again(const struct source *src, uint64_t from, void *into, size_t len,
-                    struct err *err) MUST_CHECK;
+/* Read these bytes of a source of this input once more, by whatever name its file has in its folder. GONE if it, or they, are
+ * not there any more, or it is compressed. Needs no tail. */
+int tail_read_again(const struct tail_input *conf, const struct source *src, uint64_t from,
+                    void *into, size_t len, struct err *err) MUST_CHECK;
 
 const struct tail_stats *tail_stats(const struct tail *tail);
 

@@ -51,6 +51,9 @@ int fs_replace(const char *path, const void *bytes, size_t len, mode_t mode,
  * that holds it, or -1 with AGAIN and the holder's pid in the text. */
 int fs_lock(const char *path, struct err *err) MUST_CHECK;
 
+/* The same on a folder, nothing is written. */
+int fs_lock_folder(const char *dir, struct err *err) MUST_CHECK;
+
 /* Is that lock held? 1 with the holder's pid (0 = not known), 0 = no, -1. Takes it, shared, for a moment; changes nothing. */
 int fs_is_locked(const char *path, int *pid, struct err *err) MUST_CHECK;
 

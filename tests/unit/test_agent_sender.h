@@ -129,12 +129,15 @@ static inline void moved(void *arg)
 }
 
 static uint64_t rig_segment_bytes = 1 << 20;
+static uint64_t rig_memory_bytes; /* queue.mem */
 
 static inline void open_spool(struct rig *rig)
 {
     struct err err;
-    const struct spool_config config = {
-        .path = rig->spool_dir, .max_bytes = 64 << 20, .segment_bytes = rig_segment_bytes};
+    const struct spool_config config = {.path = rig->spool_dir,
+                                        .max_bytes = 64 << 20,
+                                        .segment_bytes = rig_segment_bytes,
+                                        .memory_bytes = rig_memory_bytes};
     if (spool_open(&rig->spool, &config, &err))
         fail_msg("%s", err.text);
     rig->src = spool_sources(rig->spool);

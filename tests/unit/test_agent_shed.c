@@ -74,6 +74,50 @@ static void what_nobody_has_read_is_dropped_and_counted(void **state)
     assert_int_equal(spool_stats(rig->spool)->missing_records, 0);
 }
 
+/* Somebody has removed the oldest segment: it makes room all the same, or reading would stop for as long as the output is away.
+ * What was in it is missing, not dropped. */
+static void a_segment_that_has_gone_makes_room(void **state)
+{
+    struct rig *rig = *state;
+    rig->fake.n_room = 0;
+    int n = fill(rig, 0, 4);
+    char *path = mem_printf("%s/0000000000000001.seg", rig->spool_dir);
+    uint64_t records = spool_oldest_end(rig->spool) - spool_reading(rig->spool);
+    assert_int_equal(unlink(path), 0);
+    free(path);
+    start(rig);
+    assert_true(sender_drop_oldest(rig->sender));
+    assert_int_equal(dropped_lines(rig), 0);
+    assert_int_equal(spool_stats(rig->spool)->missing_records, records);
+    rig->fake.n_room = SIZE_MAX;
+    rig->fake.env.room(rig->fake.env.arg);
+    turn(rig, 3);
+    assert_int_equal(number_of(&rig->fake.offers[rig->fake.n - 1]), n - 1);
+    assert_int_equal(spool_stats(rig->spool)->missing_records, records);
+    assert_true(sender_drop_oldest(rig->sender));
+}
+
+/* A record of it was damaged before anybody had read it: that is no line that was dropped, and is not forgotten. */
+static void what_was_damaged_is_not_counted_as_dropped(void **state)
+{
+    struct rig *rig = *state;
+    rig->fake.n_room = 0;
+    fill(rig, 0, 4);
+    char *path = mem_printf("%s/0000000000000001.seg", rig->spool_dir);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_int_equal(pwrite(fd, "!", 1, 1000), 1);
+    close(fd);
+    free(path);
+    start(rig);
+    assert_true(sender_drop_oldest(rig->sender));
+    rig->fake.n_room = SIZE_MAX;
+    rig->fake.env.room(rig->fake.env.arg);
+    turn(rig, 3);
+    assert_int_equal(dropped_lines(rig) + 20, number_of(&rig->fake.offers[0]));
+    assert_int_equal(spool_stats(rig->spool)->missing_records, 1);
+    assert_int_equal(spool_stats(rig->spool)->damaged_regions, 1);
+}
+
 /* Of what is under way and dropped a late verdict changes nothing; what is behind it is not offered again. */
 static void what_is_under_way_is_dropped_too(void **state)
 {
@@ -225,6 +269,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         SMALL_CASE(only_one_segment_stays),
         SMALL_CASE(what_nobody_has_read_is_dropped_and_counted),
+        SMALL_CASE(a_segment_that_has_gone_makes_room),
+        SMALL_CASE(what_was_damaged_is_not_counted_as_dropped),
         SMALL_CASE(what_is_under_way_is_dropped_too),
         SMALL_CASE(what_is_dropped_stays_so_after_a_kill),
         SMALL_CASE(random_drops),

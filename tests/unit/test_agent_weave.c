@@ -198,6 +198,45 @@ static void a_full_window_lets_go_of_what_is_held(void **state)
     assert_true(spool_is_drained(rig->spool));
 }
 
+static int memory_rig_open(void **state)
+{
+    rig_memory_bytes = 20000;
+    int rc = rig_open(state);
+    rig_memory_bytes = 0;
+    return rc;
+}
+
+/* queue.mem is full of what is delivered behind an open event: nothing more could be read before its timeout. */
+static void a_full_memory_lets_go_of_what_is_held(void **state)
+{
+    struct rig *rig = *state;
+    char line[1001] = {0};
+    struct err err;
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 2] = '\n';
+    set_parsers(rig, MULTILINE);
+    rig->fake.delivers = true;
+    start(rig);
+    tell(rig, &(struct step) {0, "a\n", 0});
+    for (int i = 0; i < 19; i++)
+        tell(rig, &(struct step) {2, line, 0});
+    turn(rig, 10);
+    assert_int_equal(rig->fake.n, 18); /* the last one is open as well */
+    assert_false(spool_has_room(rig->spool));
+    struct source *src = file_source(rig, 2);
+    const struct chunk more = {.from = src->offset,
+                               .to = src->offset + sizeof(line) - 1,
+                               .bytes = line,
+                               .len = sizeof(line) - 1};
+    assert_int_equal(spool_append(rig->spool, src, &more, &err), -1);
+    sender_wake(rig->sender); /* as the intake does */
+    turn(rig, 10);
+    assert_string_equal(rig->fake.offers[18].message, "a");
+    assert_true(spool_has_room(rig->spool));
+    assert_int_equal(rig->fake.n, 19); /* that was enough */
+    assert_int_equal(spool_append(rig->spool, src, &more, &err), 0);
+}
+
 /* The oldest place is done, since its event is; but that event reaches over a line of another log that is held. */
 static void a_full_window_lets_go_of_what_an_event_reaches_over(void **state)
 {
@@ -467,6 +506,8 @@ int main(void)
         WEAVE(the_cursor_does_not_stop_inside_a_delivered_event),
         WEAVE(filtered_lines_move_the_cursor),
         WEAVE(a_full_window_lets_go_of_what_is_held),
+        cmocka_unit_test_setup_teardown(a_full_memory_lets_go_of_what_is_held, memory_rig_open,
+                                        weave_close),
         WEAVE(a_full_window_lets_go_of_what_an_event_reaches_over),
         WEAVE(an_event_of_more_lines_than_the_window_has),
         WEAVE(joined_when_the_next_generation_goes_on),

@@ -128,19 +128,75 @@ static void full_is_in_bytes_and_one_record_always_fits(void **state)
     spool_close(spool);
 }
 
-/* Whoever waits for a mark takes the bytes away in the file. */
-static void durable_means_delivered(void **state)
+/* Whoever waits for a mark takes the bytes away in the file, and a start must not look for them. */
+static void durable_means_delivered_and_written(void **state)
 {
     struct spool *spool = start_in_memory(*state);
     struct source *src = add_file(spool, 1);
     struct spool_item item;
+    struct err err;
     put(spool, src, 100);
     uint64_t mark = spool_mark(spool);
+    save_cursor(spool);
     sync_now(spool);
     assert_false(spool_is_durable(spool, mark));
     assert_int_equal(take(spool, &item), 1);
     delivered_up_to(spool, &item);
+    assert_false(spool_is_durable(spool, mark)); /* after a kill the position is before it */
+    assert_false(spool_is_delivered(spool, mark));
+    assert_int_equal(spool_save_cursor(spool, false, &err), 0);
+    assert_false(spool_is_durable(spool, mark)); /* after a power cut it may be */
+    sync_now(spool);
     assert_true(spool_is_durable(spool, mark));
+    assert_true(spool_is_delivered(spool, mark));
+    assert_int_equal(offset_after_kill(*state, 1), 100);
+    put(spool, src, 100);
+    assert_true(spool_is_durable(spool, mark));
+    assert_int_equal(take(spool, &item), 1);
+    delivered_up_to(spool, &item);
+    assert_true(spool_is_durable(spool, mark)); /* it stays so */
+    assert_false(spool_is_durable(spool, spool_mark(spool)));
+    spool_close(spool);
+}
+
+/* A file that has vanished ends and is forgotten at once, before its end is delivered. */
+static void the_end_of_what_is_forgotten_is_kept_too(void **state)
+{
+    struct spool *spool = start_in_memory(*state);
+    struct source *src = add_file(spool, 1);
+    struct spool_item item;
+    struct err err;
+    put(spool, src, 100);
+    assert_int_equal(spool_end_source(spool, src, END_VANISHED, 0, &err), 0);
+    spool_forget(spool, src);
+    while (take(spool, &item))
+        delivered_up_to(spool, &item);
+    spool_close(spool);
+    spool = start_in_memory(*state);
+    src = file_of(spool, 1);
+    if (src) {
+        assert_true(src->flags & SOURCE_ENDED);
+        assert_int_equal(src->offset, 100);
+    }
+    spool_close(spool);
+}
+
+/* A disk that is full is left by a new segment; the ones behind that go too. */
+static void segments_go_after_a_full_disk(void **state)
+{
+    struct spool *spool = start_in_memory(*state);
+    struct source *src = add_file(spool, 1);
+    struct spool_item item;
+    const struct fs_fault full = {
+        .call = FS_WRITE, .nth = 1, .times = 1, .fail = ENOSPC, .short_len = 10};
+    for (int i = 0; i < 300; i++) {
+        put(spool, src, 1000);
+        assert_int_equal(take(spool, &item), 1);
+        delivered_up_to(spool, &item);
+        fs_set_faults(&full, i == 20);
+        save_cursor(spool);
+    }
+    assert_true(spool_stats(spool)->segments <= 2);
     spool_close(spool);
 }
 
@@ -332,7 +388,9 @@ int main(void)
         IN_FOLDER(a_position_in_a_chunk_remembers_the_bytes_before_it),
         IN_FOLDER(nothing_of_the_logs_is_on_the_disk),
         IN_FOLDER(full_is_in_bytes_and_one_record_always_fits),
-        IN_FOLDER(durable_means_delivered),
+        IN_FOLDER(durable_means_delivered_and_written),
+        IN_FOLDER(the_end_of_what_is_forgotten_is_kept_too),
+        IN_FOLDER(segments_go_after_a_full_disk),
         IN_FOLDER(a_rewind_gives_out_again_what_is_not_delivered),
         IN_FOLDER(an_item_outlives_its_delivery_and_its_file),
         IN_FOLDER(an_end_is_kept_when_it_is_delivered),

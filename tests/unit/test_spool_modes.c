@@ -96,6 +96,50 @@ static void never_syncs_nothing(void **state)
     spool_close(spool);
 }
 
+/* ---- sizes that do not fit each other ---- */
+
+static void a_record_larger_than_a_segment_is_taken_whole(void **state)
+{
+    struct spool *spool = spool_start(*state, 0, SEGMENT);
+    struct source *src = add_file(spool, 1);
+    for (int i = 0; i < 5; i++) {
+        put(spool, src, 10 * SEGMENT);
+        put(spool, src, 10);
+    }
+    spool_close(spool);
+    spool = spool_start(*state, 0, SEGMENT);
+    struct reach reach;
+    take_all(spool, &reach);
+    assert_int_equal(reach.to[1], 5 * (10 * SEGMENT + 10));
+    spool_close(spool);
+}
+
+/* It takes no more until it is below its new limit, and loses nothing. */
+static void a_limit_that_was_lowered_takes_nothing_away(void **state)
+{
+    struct spool *spool = spool_start(*state, 0, SEGMENT);
+    struct source *src = add_file(spool, 1);
+    struct spool_item item;
+    struct err err;
+    for (int i = 0; i < 50; i++)
+        put(spool, src, 1000);
+    spool_close(spool);
+    spool = spool_start(*state, SMALL, SEGMENT);
+    src = file_of(spool, 1);
+    assert_int_equal(try_put(spool, src, 100, &err), -1);
+    assert_int_equal(err.kind, ERR_FULL);
+    for (int i = 0; i < 40; i++) {
+        assert_int_equal(take(spool, &item), 1);
+        assert_int_equal(item.chunk.from, i * 1000);
+        delivered_up_to(spool, &item);
+    }
+    put(spool, src, 100);
+    struct reach reach;
+    take_all(spool, &reach);
+    assert_int_equal(reach.to[1], 50100);
+    spool_close(spool);
+}
+
 /* ---- the newest is dropped ---- */
 
 static void put_or_drop(struct spool *spool, struct source *src, size_t len)
@@ -257,6 +301,8 @@ int main(void)
         IN_FOLDER(always_gives_out_only_what_is_durable),
         IN_FOLDER(always_goes_on_over_segments),
         IN_FOLDER(never_syncs_nothing),
+        IN_FOLDER(a_record_larger_than_a_segment_is_taken_whole),
+        IN_FOLDER(a_limit_that_was_lowered_takes_nothing_away),
         IN_FOLDER(what_is_dropped_is_counted_and_noted_once),
         IN_FOLDER(a_mark_behind_what_was_dropped_waits_for_the_note),
         IN_FOLDER(killed_before_the_note_the_position_is_before_what_was_dropped),
