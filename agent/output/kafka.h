@@ -71,11 +71,6 @@ struct kafka {
     struct kafka_stats stats;
 };
 
-/* Headers of an event: numbers in decimal digits. */
-#define KAFKA_ID_HEADER       "posta.id"
-#define KAFKA_END_HEADER      "posta.end"
-#define KAFKA_LEFT_OUT_HEADER "posta.left_out"
-
 /* ---- kafka_conf.c ---- */
 extern const struct option kafka_options[];
 /* Set one property; section is our own part that it comes from, for the message. */
@@ -109,6 +104,12 @@ uint64_t kafka_token_of(const void *opaque);
 
 /* ---- kafka_test.c: `posta test output` ---- */
 int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err);
+
+/* ---- kafka_headers.c: which bytes of its log an event stands for ---- */
+/* NULL if it is of no log. The caller's, until rd_kafka_producev has taken them. */
+rd_kafka_headers_t *kafka_make_headers(const struct out_span *span);
+/* Without the headers span stays as it is; end is 0 if what they say cannot be read. */
+void kafka_read_headers(const rd_kafka_message_t *msg, struct out_span *span);
 
 /* ---- kafka_verify.c: for `posta verify` ---- */
 int kafka_read_back(void *self, const struct output_env *env, const struct read_back *ask,

@@ -8,7 +8,6 @@
  */
 #include "kafka.h"
 
-#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -150,51 +149,13 @@ static struct partition *partition_of(struct reader *reader, const rd_kafka_mess
     return NULL;
 }
 
-/* 0 if it is no number: no event ends there. */
-static uint64_t number_of(const char *digits, size_t len)
-{
-    uint64_t number = 0;
-    if (len == 0 || len > 19)
-        return 0;
-    for (size_t i = 0; i < len; i++) {
-        if (!isdigit((unsigned char)digits[i]))
-            return 0;
-        number = number * 10 + (uint64_t)(digits[i] - '0');
-    }
-    return number;
-}
-
-static const char *header(const rd_kafka_headers_t *headers, const char *name, size_t *len)
-{
-    const void *value;
-    return rd_kafka_header_get_last(headers, name, &value, len) ? NULL : value;
-}
-
-static void read_headers(const rd_kafka_message_t *msg, struct out_span *span)
-{
-    rd_kafka_headers_t *headers;
-    const char *text;
-    size_t len;
-    if (rd_kafka_message_headers(msg, &headers))
-        return;
-    if (!(text = header(headers, KAFKA_ID_HEADER, &len)))
-        return;
-    memset(span->id, '?', EVENT_ID_LEN);
-    if (len == EVENT_ID_LEN)
-        memcpy(span->id, text, len);
-    if ((text = header(headers, KAFKA_END_HEADER, &len)))
-        span->end = number_of(text, len);
-    if ((text = header(headers, KAFKA_LEFT_OUT_HEADER, &len)))
-        span->left_out = number_of(text, len);
-}
-
 static void take_event(struct reader *reader, const rd_kafka_message_t *msg,
                        const struct partition *part)
 {
     struct back_event event = {.bytes = msg->payload ? msg->payload : "",
                                .len = msg->len,
                                .is_cut = part && part->low > 0};
-    read_headers(msg, &event.span);
+    kafka_read_headers(msg, &event.span);
     reader->ask->event(reader->ask->arg, &event);
 }
 
