@@ -350,5 +350,13 @@ int command_test(const struct cli_args *args);
 int command_export(const struct cli_args *args);
 /* spool_command.c */
 int command_spool(const struct cli_args *args);
+/* verify_command.c */
+int command_verify(const struct cli_args *args);
+
+/* What output_run uses an output for. */
+typedef int output_use(const struct settings *settings, const struct output_env *env, void *arg,
+                       struct err *err);
+/* Let use have the output, which is not opened: no spool, no data folder. 0, or an exit status with a line on stderr. */
+int output_run(struct settings *settings, output_use *use, void *arg);
 
 #endif

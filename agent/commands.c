@@ -25,9 +25,8 @@ int command_run(const struct cli_args *args)
 
 /* ---- test ---- */
 
-/* The parts of a sender that check and test need: no spool, no data folder. */
-static int with_output(struct settings *settings,
-                       int (*use)(const struct settings *, const struct output_env *, struct err *))
+/* With the parts of a sender that check, test and verify need. */
+int output_run(struct settings *settings, output_use *use, void *arg)
 {
     struct agent_identity identity = {.host = "test"};
     struct loop *loop = NULL;
@@ -40,7 +39,7 @@ static int with_output(struct settings *settings,
     if (rc == 0) {
         struct output_env env = sender_env(sender);
         env.loop = loop;
-        rc = use(settings, &env, &err);
+        rc = use(settings, &env, arg, &err);
     }
     if (rc)
         fprintf(stderr, "posta: %s\n", err.text);
@@ -49,18 +48,20 @@ static int with_output(struct settings *settings,
     return rc ? EXIT_START : EXIT_TOLD;
 }
 
-static int check_output(const struct settings *settings, const struct output_env *env,
+static int check_output(const struct settings *settings, const struct output_env *env, void *arg,
                         struct err *err)
 {
+    (void)arg;
     if (settings->output->check && settings->output->check(settings->output_self, env, err))
         return -1;
     printf("Config OK\n");
     return 0;
 }
 
-static int test_output(const struct settings *settings, const struct output_env *env,
+static int test_output(const struct settings *settings, const struct output_env *env, void *arg,
                        struct err *err)
 {
+    (void)arg;
     return settings->output->test(settings->output_self, env, stdout, err);
 }
 
@@ -69,8 +70,8 @@ int command_test(const struct cli_args *args)
     struct settings settings;
     int status = settings_load(&settings, args);
     if (status == 0)
-        status = with_output(&settings,
-                             strcmp(args->subcommand, "config") == 0 ? check_output : test_output);
+        status = output_run(
+            &settings, strcmp(args->subcommand, "config") == 0 ? check_output : test_output, NULL);
     settings_free(&settings);
     return status;
 }

@@ -87,7 +87,7 @@ static struct encoder *encoder_for(struct sender *sender, const struct origin *o
 
 /* ---- what parsers give ---- */
 
-static void make_ready(struct sender *sender, const struct record *rec)
+static void make_ready(struct sender *sender, const struct record *rec, bool is_new)
 {
     struct weave *weave = &sender->weave;
     const struct origin *origin = rec->origin;
@@ -98,6 +98,19 @@ static void make_ready(struct sender *sender, const struct record *rec)
         ready_offer(ready, rec->last, origin->route, order_key_of(origin->src), origin->read_ns);
     else
         ready_offer(ready, rec->last, weave->route, weave->order_key, weave->item.chunk.read_ns);
+    ready->offer.span =
+        span_of(sender, enc, window_place(&sender->win, rec->last), rec->offset, is_new);
+}
+
+/* An ended log has no next event that could say so. */
+static void leave_out(struct sender *sender, const struct record *rec)
+{
+    const struct origin *origin = rec->origin;
+    const struct place *place = window_place(&sender->win, rec->last);
+    const struct strand *strand =
+        origin ? strand_find(&sender->weave, origin->route, origin->src->no) : NULL;
+    if (!origin || (strand && !strand->is_ended))
+        span_leave_out(sender, place->source_no, rec->offset, place->to);
 }
 
 static void given(void *arg, struct record *rec)
@@ -112,17 +125,20 @@ static void given(void *arg, struct record *rec)
         return; /* from before the spool was read again */
     if (rec->flags & RECORD_DROPPED) {
         sender->stats.lines_filtered++;
+        leave_out(sender, rec);
         window_done(&sender->win, rec->last);
         sender_move_cursor(sender);
         return;
     }
     is_new ? sender->stats.lines_sent++ : sender->stats.lines_resent++;
-    make_ready(sender, rec);
+    make_ready(sender, rec, is_new);
 }
 
 static void joined(void *arg, uint64_t before, uint64_t after)
 {
-    window_join(&((struct sender *)arg)->win, before, after);
+    struct sender *sender = arg;
+    window_join(&sender->win, before, after);
+    span_join(sender, before, after, sender->weave.line_offset);
 }
 
 struct emit weave_emit(struct sender *sender)

@@ -34,6 +34,8 @@ static const struct cli_command commands[] = {
      "print the configuration in force, or every option there is"},
     {"spool", "ls|check|cat|export|repair", command_spool,
      "look into the spool, beside a running posta or without; repair it"},
+    {"verify", NULL, command_verify,
+     "read the topic back and prove that nothing of the logs is missing in it"},
     {"version", NULL, command_version, "print the versions of posta and its libraries"},
     {"help", NULL, command_help, "print this"},
     {0},

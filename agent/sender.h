@@ -1,5 +1,5 @@
 /* sender.h: what the files of the sender share: sender.c offers and pumps, window.c keeps places and the cursor, weave.c
- * and emit.c make events of lines, shed.c gives up the oldest. Only they include it.
+ * and emit.c make events of lines, span.c knows which bytes they stand for, shed.c gives up the oldest. Only they include it.
  *
  *     spool ─ item ─ line ──► place ──► parsers ──► event ──► ready ──► output
  *                                          │ held back: its places stay open, the cursor stays before them
@@ -8,6 +8,8 @@
 #define AGENT_SENDER_H
 
 #include "agent.h"
+
+#include <posta/table.h>
 
 /* ---- window.c: the places ---- */
 
@@ -36,6 +38,10 @@ struct place {
     bool is_event; /* an event has it as token */
     bool is_out;   /* the output has the event and owes a verdict */
     bool is_done;
+    /* Of lines that went through parsers, and of events; see span.c. */
+    uint32_t source_no;
+    uint64_t to;       /* its log is in the event up to here, without a hole */
+    uint64_t left_out; /* so many bytes before the event were left out */
 };
 
 struct window {
@@ -123,14 +129,16 @@ struct weave {
     struct strand *strands;
     struct strand *strand; /* the item's */
     size_t held_bytes;
-    bool has_given; /* the parsers gave something since the line at hand was taken */
+    bool has_given;       /* the parsers gave something since the line at hand was taken */
+    uint64_t line_offset; /* of the line at hand, in its file */
     struct loop_timer quiet;
     struct decoder **decoders; /* two for each input: little and big endian */
     struct buf text;           /* of the line, decoded */
     struct fields fields;      /* of the line at hand */
     struct ready *ready;
     size_t n_ready, at_ready, cap_ready;
-    bool lets_go; /* nothing more will come: what is held is given on when all is read */
+    bool lets_go;          /* nothing more will come: what is held is given on when all is read */
+    struct table left_out; /* of struct left_out; see span.c */
 };
 
 /* ---- sender.c ---- */
@@ -204,6 +212,26 @@ void origin_begin(struct sender *sender);
 struct emit weave_emit(struct sender *sender);
 /* The cursor has moved: origins of places before it are not needed any more. */
 void weave_forget_before(struct weave *weave, uint64_t first);
+
+/* ---- span.c: which bytes of a log an event stands for ---- */
+
+/* The line at the place n, of the item at hand, ends at this offset of its file. */
+void span_line(struct sender *sender, uint64_t n, uint64_t end);
+/* The line at hand goes into the record whose last line was `before`. */
+void span_join(struct sender *sender, uint64_t before, uint64_t after, uint64_t offset);
+/* No event stands for these bytes, on purpose: the next event of the log says so. */
+void span_leave_out(struct sender *sender, uint32_t source_no, uint64_t from, uint64_t to);
+/* Of the event at this place, which begins at the offset and reaches to place->to. */
+struct out_span span_of(struct sender *sender, const struct encoder *enc, struct place *place,
+                        uint64_t offset, bool is_new);
+/* The log has ended. */
+void span_forget(struct sender *sender, uint32_t source_no);
+void span_free(struct sender *sender);
+
+/* ---- ending.c ---- */
+
+/* Make the event of the end that is at hand, at this place. False if it is to have none. */
+bool ending_offer(struct sender *sender, uint64_t n, unsigned route);
 
 /* ---- weave.c ---- */
 

@@ -1,4 +1,4 @@
-/* spool_show.h: what `posta spool` prints. Only spool_*.c include it. */
+/* spool_show.h: what `posta spool` prints. Only spool_*.c include it, and verify_*.c for the units. */
 #ifndef AGENT_SPOOL_SHOW_H
 #define AGENT_SPOOL_SHOW_H
 

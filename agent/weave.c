@@ -115,16 +115,30 @@ void weave_begin(struct sender *sender)
 }
 
 /* An item without lines: an end, a skipped range. */
+static void take_empty(struct sender *sender)
+{
+    const struct spool_item *item = &sender->weave.item;
+    bool is_again = window_take(&sender->win, (struct spool_pos) {.seq = item->seq + 1});
+    uint64_t n = sender->win.next - 1;
+    bool is_end = item->type == SPOOL_END;
+    if (!is_again && !is_end && (item->chunk.flags & CHUNK_SKIPPED))
+        span_leave_out(sender, item->src->no, item->chunk.from, item->chunk.to);
+    bool is_event = is_end && ending_offer(sender, n, route_of(sender, item->src));
+    if (is_end)
+        span_forget(sender, item->src->no);
+    if (is_event)
+        return;
+    window_complete(&sender->win, n);
+    window_done(&sender->win, n);
+}
+
 static void end_item(struct sender *sender)
 {
     struct weave *weave = &sender->weave;
     const struct spool_item *item = &weave->item;
     weave->has_item = false;
-    if (item->chunk.len == 0 || item->type != SPOOL_DATA) {
-        window_take(&sender->win, (struct spool_pos) {.seq = item->seq + 1});
-        window_complete(&sender->win, sender->win.next - 1);
-        window_done(&sender->win, sender->win.next - 1);
-    }
+    if (item->chunk.len == 0 || item->type != SPOOL_DATA)
+        take_empty(sender);
     sender_move_cursor(sender);
 }
 
@@ -171,6 +185,11 @@ static void plain_line(struct sender *sender, uint64_t n, const struct line *lin
     struct ready *ready = ready_next(weave);
     encode_plain(sender, ready, line, is_cut);
     ready_offer(ready, n, weave->route, weave->order_key, weave->item.chunk.read_ns);
+    if (sender->conf.has_events)
+        return;
+    uint64_t from = weave->item.chunk.from;
+    span_line(sender, n, from + line->end);
+    ready->offer.span = span_of(sender, &weave->encoder, place, from + line->start, is_new);
 }
 
 static void decode(struct sender *sender, const struct line *line, uint64_t offset,
@@ -251,6 +270,8 @@ static void woven_line(struct sender *sender, uint64_t n, const struct line *lin
                          .offset = chunk->from + line->start,
                          .origin = weave->origin};
     fields_clear(&weave->fields);
+    weave->line_offset = rec.offset;
+    span_line(sender, n, chunk->from + line->end);
     decode(sender, line, rec.offset, &rec);
     take(sender, &rec, is_again);
     while (weave->held_bytes > HELD_BYTES && weave_let_go_one(sender))
@@ -311,6 +332,7 @@ void weave_free(struct sender *sender)
     for (size_t i = 0; weave->decoders && i < 2 * sender->conf.settings->n_inputs; i++)
         decoder_free(weave->decoders[i]);
     free(weave->decoders);
+    span_free(sender);
     buf_free(&weave->text);
     fields_free(&weave->fields);
     for (size_t i = 0; i < weave->cap_ready; i++)

@@ -19,6 +19,8 @@ struct cli_args {
     const char *path_spool; /* for the spool commands; the rest of them too */
     const char *source;
     bool wants_all, is_dry_run;
+    const char *topic; /* for verify */
+    bool is_live;
     const char *debug; /* selectors of -d; NULL if not given */
     bool is_verbose;
     bool once;

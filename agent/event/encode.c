@@ -133,13 +133,24 @@ void encoder_begin(struct encoder *enc, const struct event_agent *agent,
     enc->limit_bytes = input->limit_bytes;
 }
 
+static void put_hex(char *at, uint64_t offset)
+{
+    for (int i = OFFSET_DIGITS - 1; i >= 0; i--, offset >>= 4)
+        at[i] = "0123456789abcdef"[offset & 15];
+}
+
 /* In both ids. */
 static void put_offset_digits(const struct encoder *enc, char *head, uint64_t offset)
 {
     char *at = head + enc->id_at[0];
-    for (int i = OFFSET_DIGITS - 1; i >= 0; i--, offset >>= 4)
-        at[i] = "0123456789abcdef"[offset & 15];
+    put_hex(at, offset);
     memcpy(head + enc->id_at[1], at, OFFSET_DIGITS);
+}
+
+void encoder_id(const struct encoder *enc, uint64_t offset, char *id)
+{
+    memcpy(id, enc->head.data + enc->id_at[0] - SOURCE_KEY_LEN, SOURCE_KEY_LEN);
+    put_hex(id + SOURCE_KEY_LEN, offset);
 }
 
 bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut,

@@ -86,7 +86,21 @@ bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t of
                   struct buf *out);
 /* The same of a record. Its time, if it has one, is the event's, and the time of reading goes to event.created. */
 bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *out);
+/* The id of what begins at this offset: 32 hex digits, no NUL. */
+void encoder_id(const struct encoder *enc, uint64_t offset, char *id);
 void encoder_free(struct encoder *enc);
+
+/* ---- end.c ---- */
+
+/* The end of a generation of a log. */
+struct event_end {
+    uint64_t offset; /* it was read up to here */
+    const char *proof;
+    uint64_t lost_bytes;     /* so many bytes behind it were never read */
+    uint64_t left_out_bytes; /* so many bytes before it have no event, on purpose */
+};
+/* Its event. The id has "-end" behind the 32 digits. */
+void encoder_end(const struct encoder *enc, const struct event_end *end, struct buf *out);
 
 /* ---- sample.c ---- */
 

@@ -306,16 +306,39 @@ static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t t
     return busy(kafka, err);
 }
 
+/* posta.id, posta.end, and posta.left_out where bytes before it were left out on purpose. NULL if it is of no log. */
+static rd_kafka_headers_t *make_headers(const struct out_span *span)
+{
+    char number[24];
+    if (!span->id[0])
+        return NULL;
+    rd_kafka_headers_t *headers = rd_kafka_headers_new(span->left_out ? 3 : 2);
+    rd_kafka_header_add(headers, KAFKA_ID_HEADER, sizeof KAFKA_ID_HEADER - 1, span->id,
+                        EVENT_ID_LEN);
+    int len = snprintf(number, sizeof number, "%llu", (unsigned long long)span->end);
+    rd_kafka_header_add(headers, KAFKA_END_HEADER, sizeof KAFKA_END_HEADER - 1, number, len);
+    if (!span->left_out)
+        return headers;
+    len = snprintf(number, sizeof number, "%llu", (unsigned long long)span->left_out);
+    rd_kafka_header_add(headers, KAFKA_LEFT_OUT_HEADER, sizeof KAFKA_LEFT_OUT_HEADER - 1, number,
+                        len);
+    return headers;
+}
+
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
     if (kafka->is_held || kafka->must_replace || !kafka->producer)
         return busy(kafka, err);
+    rd_kafka_headers_t *headers = kafka->set.posta_headers ? make_headers(&ev->span) : NULL;
     rd_kafka_resp_err_t code = rd_kafka_producev(
         kafka->producer->rk, RD_KAFKA_V_RKT(kafka->producer->topics[ev->route]),
         RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)ev->bytes, ev->len), RD_KAFKA_V_TIMESTAMP(ev->time_ms),
-        RD_KAFKA_V_OPAQUE(kafka_pack_token(token, ev->order_key)), RD_KAFKA_V_END);
+        RD_KAFKA_V_OPAQUE(kafka_pack_token(token, ev->order_key)), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_END);
+    if (code && headers)
+        rd_kafka_headers_destroy(headers);
     if (code)
         return not_taken(kafka, ev, token, code, err);
     if (kafka->stats.in_flight++ == 0)
@@ -329,6 +352,11 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
 static const void *kafka_stats_of(const void *self)
 {
     return &((const struct kafka *)self)->stats;
+}
+
+static bool kafka_wants_ends(const void *self)
+{
+    return ((const struct kafka *)self)->set.end_records;
 }
 
 static void kafka_close(void *self)
@@ -369,5 +397,7 @@ const struct output kafka_output = {
     .open = kafka_open,
     .send = kafka_send,
     .test = kafka_test,
+    .wants_ends = kafka_wants_ends,
+    .read_back = kafka_read_back,
     .close = kafka_close,
 };

@@ -27,6 +27,7 @@ struct kafka_settings {
     char *client_id;
     int compression;
     uint64_t compression_level;
+    bool posta_headers, end_records;
     uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
     int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
         keep_alive_ns, refresh_ns;
@@ -70,6 +71,11 @@ struct kafka {
     struct kafka_stats stats;
 };
 
+/* Headers of an event: numbers in decimal digits. */
+#define KAFKA_ID_HEADER       "posta.id"
+#define KAFKA_END_HEADER      "posta.end"
+#define KAFKA_LEFT_OUT_HEADER "posta.left_out"
+
 /* ---- kafka_conf.c ---- */
 extern const struct option kafka_options[];
 /* Set one property; section is our own part that it comes from, for the message. */
@@ -77,6 +83,10 @@ int kafka_set(rd_kafka_conf_t *conf, const char *section, const char *name, cons
               struct err *err) MUST_CHECK;
 /* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
+
+/* The same for one who reads: brokers, TLS, user; committed events only. */
+int kafka_make_reader_conf(const struct kafka *kafka, rd_kafka_conf_t **conf,
+                           struct err *err) MUST_CHECK;
 
 /* ---- kafka_topic.c ---- */
 /* The topic of each input: output.kafka.topic with %{[fields.x]} filled in. */
@@ -99,6 +109,10 @@ uint64_t kafka_token_of(const void *opaque);
 
 /* ---- kafka_test.c: `posta test output` ---- */
 int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err);
+
+/* ---- kafka_verify.c: for `posta verify` ---- */
+int kafka_read_back(void *self, const struct output_env *env, const struct read_back *ask,
+                    struct err *err);
 
 /* ---- kafka_explain.c ---- */
 /* What the operator can do about a librdkafka error; never NULL. */

@@ -14,12 +14,21 @@
 /* Tokens are below 2^OUTPUT_TOKEN_BITS. */
 enum { OUTPUT_TOKEN_BITS = 48 };
 
+/* Which bytes of which log an event stands for: the spans of a log's events lie side by side. */
+enum { EVENT_ID_LEN = 32 };
+struct out_span {
+    char id[EVENT_ID_LEN]; /* hex digits, as event.id; no NUL. id[0] == 0: of no log */
+    uint64_t end;          /* offset behind the last line's terminator */
+    uint64_t left_out;     /* so many bytes just before it were left out on purpose: no event */
+};
+
 struct out_event {
     const char *bytes; /* JSON; borrowed during the call */
     size_t len;
     int64_t time_ms;    /* wall clock, when the line was read */
     uint32_t order_key; /* events of one log have one: they stay in order */
     unsigned route;     /* which input it came from; see output_env.text */
+    struct out_span span;
 };
 
 enum verdict {
@@ -40,6 +49,25 @@ struct output_env {
     void (*again)(void *arg); /* offer what has no verdict once more */
 };
 
+/* An event as it is read back. */
+struct back_event {
+    const char *bytes; /* borrowed during the call, with the span */
+    size_t len;
+    struct out_span span; /* end 0 with an id: what stands there cannot be read */
+    bool is_cut;          /* events before those of its partition were deleted */
+};
+
+/* Who reads back, and what. */
+struct read_back {
+    const char *topic; /* NULL = where the events of all routes go */
+    bool is_live;      /* go on at the end, until is_over */
+    void *arg;
+    void (*event)(void *arg, const struct back_event *event);
+    void (*caught_up)(void *arg);                 /* what was there at the start has been read */
+    bool (*is_over)(void *arg);                   /* asked a few times a second, and more often */
+    void (*trouble)(void *arg, const char *text); /* live: it goes on trying */
+};
+
 struct output {
     const char *name; /* as in output.<name> */
     const char *doc;
@@ -54,6 +82,11 @@ struct output {
     int (*send)(void *self, const struct out_event *ev, uint64_t token, struct err *err);
     /* Connect for real and print what is found, step by step. */
     int (*test)(void *self, const struct output_env *env, FILE *to, struct err *err);
+    /* Does it want an event for the end of each generation of a log? NULL: no. */
+    bool (*wants_ends)(const void *self);
+    /* Read what was delivered, each log in its order; blocks. NULL: cannot be read back. */
+    int (*read_back)(void *self, const struct output_env *env, const struct read_back *ask,
+                     struct err *err);
     void (*close)(void *self); /* accepts a half-opened one; bounded time */
 };
 

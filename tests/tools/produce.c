@@ -1,13 +1,16 @@
 /* Send numbered Beats-like events: what posta will send, made the plain way, to try clusters and collect with.
  *
  *   produce -b BOOTSTRAP [-X name=value ...] -t TOPIC [-n LINES] [-s FIRST_SEQ] [-R RATE] [-T SECONDS] [-p PARTITION]
+ *   produce ... -f FILE       the lines of FILE are the events, as they are
  *
  * LINES (default 1000) events with seq=FIRST_SEQ and up, idempotent, acks=all, each tried for SECONDS (default 30).
  * Without -p the key is the path, so that all go to one partition. RATE is lines a second, default no limit.
  * Ends with "sent N, acknowledged N, failed N" and, on failure, the reason; exit 0 only when all are acknowledged.
  */
+#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +26,7 @@ static struct {
 } result;
 
 struct options {
-    const char *topic;
+    const char *topic, *file;
     int64_t lines, first, rate;
     int32_t partition;
 };
@@ -49,14 +52,12 @@ static int format_event(char *buf, int64_t seq)
                     (long long)seq, (long long)seq * LINE_BYTES, log_path, (long long)seq);
 }
 
-static rd_kafka_resp_err_t send_event(rd_kafka_t *rk, const struct options *opt, int64_t seq)
+static rd_kafka_resp_err_t send_event(rd_kafka_t *rk, const struct options *opt, const char *event,
+                                      size_t n)
 {
-    char event[EVENT_BYTES];
-    int n = format_event(event, seq);
-
     return rd_kafka_producev(rk, RD_KAFKA_V_TOPIC(opt->topic), RD_KAFKA_V_PARTITION(opt->partition),
                              RD_KAFKA_V_KEY(log_path, sizeof log_path - 1),
-                             RD_KAFKA_V_VALUE(event, (size_t)n),
+                             RD_KAFKA_V_VALUE((void *)(uintptr_t)event, n),
                              RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY), RD_KAFKA_V_END);
 }
 
@@ -68,18 +69,48 @@ static void keep_rate(rd_kafka_t *rk, int64_t rate, int64_t n, int64_t began_ms)
         rd_kafka_poll(rk, 1);
 }
 
-static void send_all(rd_kafka_t *rk, const struct options *opt)
+static void send_one(rd_kafka_t *rk, const struct options *opt, const char *event, size_t n)
 {
-    int64_t began_ms = now_ms();
     rd_kafka_resp_err_t err;
+
+    while ((err = send_event(rk, opt, event, n)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
+        rd_kafka_poll(rk, 100);
+    if (err)
+        die("%s", rd_kafka_err2str(err));
+}
+
+static void send_file(rd_kafka_t *rk, struct options *opt)
+{
+    FILE *file = fopen(opt->file, "r");
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len;
+
+    if (!file)
+        die("%s: %s", opt->file, strerror(errno));
+    for (opt->lines = 0; (len = getline(&line, &cap, file)) > 0; opt->lines++)
+        send_one(rk, opt, line, (size_t)(len - (line[len - 1] == '\n')));
+    free(line);
+    fclose(file);
+}
+
+static void send_numbered(rd_kafka_t *rk, const struct options *opt)
+{
+    char event[EVENT_BYTES];
+    int64_t began_ms = now_ms();
 
     for (int64_t i = 0; i < opt->lines; i++) {
         keep_rate(rk, opt->rate, i, began_ms);
-        while ((err = send_event(rk, opt, opt->first + i)) == RD_KAFKA_RESP_ERR__QUEUE_FULL)
-            rd_kafka_poll(rk, 100);
-        if (err)
-            die("%s", rd_kafka_err2str(err));
+        send_one(rk, opt, event, (size_t)format_event(event, opt->first + i));
     }
+}
+
+static void send_all(rd_kafka_t *rk, struct options *opt)
+{
+    if (opt->file)
+        send_file(rk, opt);
+    else
+        send_numbered(rk, opt);
     while (rd_kafka_outq_len(rk) > 0)
         rd_kafka_poll(rk, 100);
 }
@@ -106,7 +137,7 @@ static void parse_options(int argc, char **argv, struct options *opt, rd_kafka_c
 {
     int c;
 
-    while ((c = getopt(argc, argv, "b:X:t:n:s:R:T:p:")) != -1) {
+    while ((c = getopt(argc, argv, "b:X:t:f:n:s:R:T:p:")) != -1) {
         switch (c) {
         case 'b':
             kclient_bootstrap(conf, optarg);
@@ -116,6 +147,9 @@ static void parse_options(int argc, char **argv, struct options *opt, rd_kafka_c
             break;
         case 't':
             opt->topic = optarg;
+            break;
+        case 'f':
+            opt->file = optarg;
             break;
         case 'n':
             opt->lines = parse_number("-n", optarg, 0);

@@ -25,6 +25,7 @@ struct offer {
     char message[48];
     char id[48];
     bool has_verdict;
+    struct out_span span;
 };
 
 struct fake {
@@ -34,6 +35,7 @@ struct fake {
     size_t n_room; /* how many it still takes, SIZE_MAX = any number */
     bool delivers; /* each at once */
     bool cannot_open;
+    bool wants_ends;
     int n_closed;
 };
 
@@ -64,8 +66,9 @@ static inline int fake_send(void *self, const struct out_event *ev, uint64_t tok
     assert_true(fake_now->n < MAX_OFFERS);
     struct offer *offer = &fake_now->offers[fake_now->n++];
     char *json = strndup(ev->bytes, ev->len);
-    *offer = (struct offer) {.token = token, .has_verdict = fake_now->delivers};
-    copy_member(json, "\"message\":\"", offer->message, sizeof(offer->message));
+    *offer = (struct offer) {.token = token, .has_verdict = fake_now->delivers, .span = ev->span};
+    if (!strstr(json, "posta.end"))
+        copy_member(json, "\"message\":\"", offer->message, sizeof(offer->message));
     copy_member(json, "\"event\":{\"id\":\"", offer->id, sizeof(offer->id));
     free(json);
     if (fake_now->delivers)
@@ -79,11 +82,18 @@ static inline void fake_close(void *self)
     fake_now->n_closed++;
 }
 
+static inline bool fake_wants_ends(const void *self)
+{
+    (void)self;
+    return fake_now->wants_ends;
+}
+
 static const struct output fake_output = {.name = "fake",
                                           .doc = "",
                                           .open = fake_open,
                                           .send = fake_send,
                                           .close = fake_close,
+                                          .wants_ends = fake_wants_ends,
                                           .size = 1};
 
 /* ---- fixture ---- */
