@@ -34,6 +34,7 @@ void ready_offer(struct ready *ready, uint64_t token, unsigned route, uint32_t o
                  int64_t read_ns)
 {
     ready->token = token;
+    ready->has_span = false;
     ready->offer = (struct out_event) {.bytes = ready->json.data,
                                        .len = ready->json.len,
                                        .time_ms = read_ns / NS_PER_MS,
@@ -98,19 +99,20 @@ static void make_ready(struct sender *sender, const struct record *rec, bool is_
         ready_offer(ready, rec->last, origin->route, order_key_of(origin->src), origin->read_ns);
     else
         ready_offer(ready, rec->last, weave->route, weave->order_key, weave->item.chunk.read_ns);
-    ready->offer.span =
-        span_of(sender, enc, window_place(&sender->win, rec->last), rec->offset, is_new);
+    span_give(sender, ready, enc, rec->last, rec->offset, is_new);
 }
 
 /* An ended log has no next event that could say so. */
 static void leave_out(struct sender *sender, const struct record *rec)
 {
+    if (!sender->win.spans)
+        return;
     const struct origin *origin = rec->origin;
-    const struct place *place = window_place(&sender->win, rec->last);
+    const struct span *span = span_at(sender, rec->last);
     const struct strand *strand =
         origin ? strand_find(&sender->weave, origin->route, origin->src->no) : NULL;
     if (!origin || (strand && !strand->is_ended))
-        span_leave_out(sender, place->source_no, rec->offset, place->to);
+        span_leave_out(sender, span->source_no, rec->offset, span->to);
 }
 
 static void given(void *arg, struct record *rec)

@@ -12,16 +12,14 @@ static bool is_wanted(const struct sender *sender)
     return !sender->conf.has_events && output->wants_ends && output->wants_ends(sender->self);
 }
 
-static void encode(struct sender *sender, struct place *place, bool is_new, int64_t now_ns,
-                   struct buf *json)
+static void encode(struct sender *sender, uint64_t n, bool is_new, int64_t now_ns, struct buf *json)
 {
     struct weave *weave = &sender->weave;
     const struct spool_item *item = &weave->item;
     encoder_begin(&weave->encoder, &sender->agent, &input_of(sender, weave->route)->event,
                   item->src, now_ns);
-    place->source_no = item->src->no;
-    place->to = item->end_offset;
-    struct out_span span = span_of(sender, &weave->encoder, place, item->end_offset, is_new);
+    span_line(sender, n, item->end_offset);
+    struct out_span span = span_of(sender, &weave->encoder, n, item->end_offset, is_new);
     const struct event_end end = {.offset = item->end_offset,
                                   .proof = end_proof_name(item->proof),
                                   .lost_bytes = item->lost_bytes,
@@ -44,7 +42,7 @@ bool ending_offer(struct sender *sender, uint64_t n, unsigned route)
     int64_t now_ns = clock_wall_ns();
     struct ready *ready = ready_next(weave);
     weave->route = route;
-    encode(sender, place, is_new, now_ns, &ready->json);
+    encode(sender, n, is_new, now_ns, &ready->json);
     ready_offer(ready, n, route, order_key_of(item->src), now_ns);
     return true;
 }

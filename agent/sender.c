@@ -140,6 +140,7 @@ static bool offer(struct sender *sender)
     struct weave *weave = &sender->weave;
     struct ready *ready = &weave->ready[weave->at_ready];
     struct place *place = window_place(&sender->win, ready->token);
+    ready->offer.span = ready->has_span ? &ready->span : NULL;
     place->is_out = true;
     sender->win.n_out++;
     uint64_t token = (uint64_t)sender->no << NO_SHIFT | ready->token;
@@ -282,6 +283,7 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     sender->stop_seq = UINT64_MAX;
     window_init(&sender->win);
     weave_init(sender);
+    span_init(sender);
     sender->pump = (struct loop_task) {.run = pump, .arg = sender};
     sender->retry = (struct loop_timer) {.fire = read_again, .arg = sender};
     dead_letter_init(&sender->dead, conf->settings->globals.path_data);

@@ -38,14 +38,18 @@ struct place {
     bool is_event; /* an event has it as token */
     bool is_out;   /* the output has the event and owes a verdict */
     bool is_done;
-    /* Of lines that went through parsers, and of events; see span.c. */
-    uint32_t source_no;
+};
+
+/* Of a line, and of the event whose last one it is; see span.c. */
+struct span {
     uint64_t to;       /* its log is in the event up to here, without a hole */
     uint64_t left_out; /* so many bytes before the event were left out */
+    uint32_t source_no;
 };
 
 struct window {
-    struct place *at; /* ring: place n is at[n % WINDOW_PLACES] */
+    struct place *at;   /* ring: place n is at[n % WINDOW_PLACES] */
+    struct span *spans; /* the same; NULL where the output does not want to know */
     uint64_t first, next, end;
     uint64_t passed; /* first .. passed - 1 are done, but an event of theirs may reach beyond */
     uint64_t reach;  /* how far their events reach */
@@ -112,6 +116,8 @@ struct ready {
     struct buf json;
     uint64_t token;
     struct out_event offer;
+    struct out_span span;
+    bool has_span;
 };
 
 struct weave {
@@ -215,15 +221,24 @@ void weave_forget_before(struct weave *weave, uint64_t first);
 
 /* ---- span.c: which bytes of a log an event stands for ---- */
 
+/* Nothing of this costs anything where the output does not want spans. */
+void span_init(struct sender *sender);
+static inline struct span *span_at(const struct sender *sender, uint64_t n)
+{
+    return &sender->win.spans[n % WINDOW_PLACES];
+}
 /* The line at the place n, of the item at hand, ends at this offset of its file. */
 void span_line(struct sender *sender, uint64_t n, uint64_t end);
 /* The line at hand goes into the record whose last line was `before`. */
 void span_join(struct sender *sender, uint64_t before, uint64_t after, uint64_t offset);
 /* No event stands for these bytes, on purpose: the next event of the log says so. */
 void span_leave_out(struct sender *sender, uint32_t source_no, uint64_t from, uint64_t to);
-/* Of the event at this place, which begins at the offset and reaches to place->to. */
-struct out_span span_of(struct sender *sender, const struct encoder *enc, struct place *place,
+/* Of the event at the place n, which begins at the offset and reaches to its span's end. */
+struct out_span span_of(struct sender *sender, const struct encoder *enc, uint64_t n,
                         uint64_t offset, bool is_new);
+/* The same, for the output. */
+void span_give(struct sender *sender, struct ready *ready, const struct encoder *enc, uint64_t n,
+               uint64_t offset, bool is_new);
 /* The log has ended. */
 void span_forget(struct sender *sender, uint32_t source_no);
 void span_free(struct sender *sender);

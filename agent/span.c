@@ -26,6 +26,12 @@ static struct left_out *find(const struct sender *sender, uint32_t source_no)
     return table->n_used ? table_find(table, source_no, is_of, &source_no) : NULL;
 }
 
+void span_init(struct sender *sender)
+{
+    if (sender->output->wants_spans && sender->output->wants_spans(sender->self))
+        sender->win.spans = mem_zero(WINDOW_PLACES, sizeof *sender->win.spans);
+}
+
 void span_forget(struct sender *sender, uint32_t source_no)
 {
     struct left_out *left = find(sender, source_no);
@@ -46,6 +52,8 @@ void span_free(struct sender *sender)
 
 void span_leave_out(struct sender *sender, uint32_t source_no, uint64_t from, uint64_t to)
 {
+    if (!sender->win.spans)
+        return;
     struct left_out *left = find(sender, source_no);
     if (!left) {
         left = mem_zero(1, sizeof *left);
@@ -59,15 +67,18 @@ void span_leave_out(struct sender *sender, uint32_t source_no, uint64_t from, ui
 
 void span_line(struct sender *sender, uint64_t n, uint64_t end)
 {
-    struct place *place = window_place(&sender->win, n);
-    place->source_no = sender->weave.item.src->no;
-    place->to = end;
+    if (!sender->win.spans)
+        return;
+    span_at(sender, n)->source_no = sender->weave.item.src->no;
+    span_at(sender, n)->to = end;
 }
 
 void span_join(struct sender *sender, uint64_t before, uint64_t after, uint64_t offset)
 {
-    const struct place *first = window_place(&sender->win, before);
-    struct place *last = window_place(&sender->win, after);
+    if (!sender->win.spans)
+        return;
+    const struct span *first = span_at(sender, before);
+    struct span *last = span_at(sender, after);
     bool is_at_hand = after == sender->win.next - 1; /* else it has joined others before */
     if (!is_at_hand || (first->source_no == last->source_no && first->to == offset))
         return;
@@ -76,16 +87,25 @@ void span_join(struct sender *sender, uint64_t before, uint64_t after, uint64_t 
     last->to = first->to;
 }
 
-struct out_span span_of(struct sender *sender, const struct encoder *enc, struct place *place,
+struct out_span span_of(struct sender *sender, const struct encoder *enc, uint64_t n,
                         uint64_t offset, bool is_new)
 {
-    struct out_span span = {.end = place->to};
-    struct left_out *left = is_new ? find(sender, place->source_no) : NULL;
+    struct span *at = span_at(sender, n);
+    struct out_span span = {.end = at->to};
+    struct left_out *left = is_new ? find(sender, at->source_no) : NULL;
     if (left && left->to == offset) {
-        place->left_out = left->to - left->from;
-        span_forget(sender, place->source_no);
+        at->left_out = left->to - left->from;
+        span_forget(sender, at->source_no);
     }
-    span.left_out = place->left_out;
+    span.left_out = at->left_out;
     encoder_id(enc, offset, span.id);
     return span;
+}
+
+void span_give(struct sender *sender, struct ready *ready, const struct encoder *enc, uint64_t n,
+               uint64_t offset, bool is_new)
+{
+    ready->has_span = sender->win.spans != NULL;
+    if (ready->has_span)
+        ready->span = span_of(sender, enc, n, offset, is_new);
 }

@@ -189,7 +189,7 @@ static void plain_line(struct sender *sender, uint64_t n, const struct line *lin
         return;
     uint64_t from = weave->item.chunk.from;
     span_line(sender, n, from + line->end);
-    ready->offer.span = span_of(sender, &weave->encoder, place, from + line->start, is_new);
+    span_give(sender, ready, &weave->encoder, n, from + line->start, is_new);
 }
 
 static void decode(struct sender *sender, const struct line *line, uint64_t offset,

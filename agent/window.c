@@ -17,7 +17,9 @@ void window_init(struct window *win)
 void window_free(struct window *win)
 {
     free(win->at);
+    free(win->spans);
     win->at = NULL;
+    win->spans = NULL;
 }
 
 struct place *window_place(const struct window *win, uint64_t n)
@@ -37,6 +39,8 @@ bool window_take(struct window *win, struct spool_pos end)
     if (n < win->end)
         return true;
     win->end = win->next;
+    if (win->spans)
+        win->spans[n % WINDOW_PLACES] = (struct span) {.to = 0};
     *window_place(win, n) = (struct place) {.end = end, .before = NO_PLACE, .reach = NO_PLACE};
     return false;
 }

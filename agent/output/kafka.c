@@ -311,7 +311,8 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
     struct kafka *kafka = self;
     if (kafka->is_held || kafka->must_replace || !kafka->producer)
         return busy(kafka, err);
-    rd_kafka_headers_t *headers = kafka->set.posta_headers ? kafka_make_headers(&ev->span) : NULL;
+    rd_kafka_headers_t *headers =
+        ev->span && kafka->set.posta_headers ? kafka_make_headers(ev->span) : NULL;
     rd_kafka_resp_err_t code = rd_kafka_producev(
         kafka->producer->rk, RD_KAFKA_V_RKT(kafka->producer->topics[ev->route]),
         RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
@@ -333,6 +334,12 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
 static const void *kafka_stats_of(const void *self)
 {
     return &((const struct kafka *)self)->stats;
+}
+
+static bool kafka_wants_spans(const void *self)
+{
+    const struct kafka_settings *set = &((const struct kafka *)self)->set;
+    return set->posta_headers || set->end_records;
 }
 
 static bool kafka_wants_ends(const void *self)
@@ -378,6 +385,7 @@ const struct output kafka_output = {
     .open = kafka_open,
     .send = kafka_send,
     .test = kafka_test,
+    .wants_spans = kafka_wants_spans,
     .wants_ends = kafka_wants_ends,
     .read_back = kafka_read_back,
     .close = kafka_close,

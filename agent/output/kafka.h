@@ -106,7 +106,7 @@ uint64_t kafka_token_of(const void *opaque);
 int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err);
 
 /* ---- kafka_headers.c: which bytes of its log an event stands for ---- */
-/* NULL if it is of no log. The caller's, until rd_kafka_producev has taken them. */
+/* The caller's, until rd_kafka_producev has taken them. */
 rd_kafka_headers_t *kafka_make_headers(const struct out_span *span);
 /* Without the headers span stays as it is; end is 0 if what they say cannot be read. */
 void kafka_read_headers(const rd_kafka_message_t *msg, struct out_span *span);

@@ -12,8 +12,6 @@
 rd_kafka_headers_t *kafka_make_headers(const struct out_span *span)
 {
     char number[24];
-    if (!span->id[0])
-        return NULL;
     rd_kafka_headers_t *headers = rd_kafka_headers_new(span->left_out ? 3 : 2);
     rd_kafka_header_add(headers, ID_HEADER, sizeof ID_HEADER - 1, span->id, EVENT_ID_LEN);
     int len = snprintf(number, sizeof number, "%llu", (unsigned long long)span->end);

@@ -25,10 +25,10 @@ struct out_span {
 struct out_event {
     const char *bytes; /* JSON; borrowed during the call */
     size_t len;
-    int64_t time_ms;    /* wall clock, when the line was read */
-    uint32_t order_key; /* events of one log have one: they stay in order */
-    unsigned route;     /* which input it came from; see output_env.text */
-    struct out_span span;
+    int64_t time_ms;             /* wall clock, when the line was read */
+    uint32_t order_key;          /* events of one log have one: they stay in order */
+    unsigned route;              /* which input it came from; see output_env.text */
+    const struct out_span *span; /* borrowed; NULL = it is of no log, or wants_spans says no */
 };
 
 enum verdict {
@@ -82,6 +82,8 @@ struct output {
     int (*send)(void *self, const struct out_event *ev, uint64_t token, struct err *err);
     /* Connect for real and print what is found, step by step. */
     int (*test)(void *self, const struct output_env *env, FILE *to, struct err *err);
+    /* Does it want to know which bytes of a log an event stands for? NULL: no. */
+    bool (*wants_spans)(const void *self);
     /* Does it want an event for the end of each generation of a log? NULL: no. */
     bool (*wants_ends)(const void *self);
     /* Read what was delivered, each log in its order; blocks. NULL: cannot be read back. */

@@ -66,7 +66,9 @@ static inline int fake_send(void *self, const struct out_event *ev, uint64_t tok
     assert_true(fake_now->n < MAX_OFFERS);
     struct offer *offer = &fake_now->offers[fake_now->n++];
     char *json = strndup(ev->bytes, ev->len);
-    *offer = (struct offer) {.token = token, .has_verdict = fake_now->delivers, .span = ev->span};
+    *offer = (struct offer) {.token = token,
+                             .has_verdict = fake_now->delivers,
+                             .span = ev->span ? *ev->span : (struct out_span) {.end = 0}};
     if (!strstr(json, "posta.end"))
         copy_member(json, "\"message\":\"", offer->message, sizeof(offer->message));
     copy_member(json, "\"event\":{\"id\":\"", offer->id, sizeof(offer->id));
@@ -82,6 +84,12 @@ static inline void fake_close(void *self)
     fake_now->n_closed++;
 }
 
+static inline bool fake_wants_spans(const void *self)
+{
+    (void)self;
+    return true;
+}
+
 static inline bool fake_wants_ends(const void *self)
 {
     (void)self;
@@ -93,6 +101,7 @@ static const struct output fake_output = {.name = "fake",
                                           .open = fake_open,
                                           .send = fake_send,
                                           .close = fake_close,
+                                          .wants_spans = fake_wants_spans,
                                           .wants_ends = fake_wants_ends,
                                           .size = 1};
 
