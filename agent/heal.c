@@ -93,9 +93,11 @@ void heal_all(void *arg)
 {
     struct intake *in = arg;
     struct spool_missing missing;
-    while (spool_take_missing(in->lane->spool, &missing)) {
+    bool has_any = false;
+    for (; spool_take_missing(in->lane->spool, &missing); has_any = true) {
         heal_range(in, &missing);
         source_free(missing.src);
     }
-    lane_appended(in->lane, 0);
+    if (has_any) /* else nothing has come, and who is idle stays so */
+        lane_appended(in->lane, 0);
 }

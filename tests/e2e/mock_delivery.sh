@@ -94,8 +94,10 @@ spool_full() {
     judge_live
     equals "spool full: every line arrives when the brokers are back" 0 "$(verdict lost)"
     equals "... in order" 0 "$(verdict disordered)"
+    sleep 0.5 # the last verdicts
     stop_posta
     equals "... SIGTERM ends with status 0" 0 $?
+    says "... and says that nothing is left" "stopped; everything is delivered" "$LOG"
 }
 
 once() {
