@@ -90,6 +90,9 @@ struct settings {
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
 void settings_free(struct settings *settings);
+/* The input that this source was found by; NULL if it is not configured any more. */
+const struct input_settings *settings_input(const struct settings *settings,
+                                            const struct source *src);
 
 /* ---- options.c ---- */
 
@@ -143,6 +146,9 @@ int identity_load(struct agent_identity *identity, const char *path_data,
 
 /* The same without making one: with a uuid of zeros if there is none. */
 void identity_peek(struct agent_identity *identity, const char *path_data);
+/* Who events say they are from. Borrows both. */
+struct event_agent identity_agent(const struct agent_identity *identity,
+                                  const struct globals *globals);
 
 /* ---- dead_letter.c ---- */
 

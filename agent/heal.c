@@ -24,10 +24,8 @@ static bool is_same_epoch(const struct intake *in, const struct spool_missing *m
 /* NULL = it is not configured any more. */
 static const struct tail_input *input_of(const struct intake *in, const struct source *src)
 {
-    for (size_t i = 0; i < in->settings->n_inputs; i++)
-        if (strcmp(in->settings->inputs[i].tail.id, src->input) == 0)
-            return &in->settings->inputs[i].tail;
-    return NULL;
+    const struct input_settings *found = settings_input(in->settings, src);
+    return found ? &found->tail : NULL;
 }
 
 /* Lines end with LF in it, so that a piece can be cut there. */

@@ -80,3 +80,14 @@ void identity_peek(struct agent_identity *identity, const char *path_data)
     if (gethostname(identity->host, sizeof identity->host - 1) < 0)
         identity->host[0] = '\0';
 }
+
+struct event_agent identity_agent(const struct agent_identity *identity,
+                                  const struct globals *globals)
+{
+    bool has_name = globals->name && *globals->name;
+    return (struct event_agent) {.beat = "filebeat",
+                                 .version = POSTA_VERSION,
+                                 .id = identity->id,
+                                 .ephemeral_id = identity->ephemeral_id,
+                                 .name = has_name ? globals->name : identity->host};
+}

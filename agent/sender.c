@@ -251,19 +251,6 @@ struct output_env sender_env(struct sender *sender)
     };
 }
 
-static void describe_agent(struct sender *sender)
-{
-    const struct agent_identity *id = sender->conf.identity;
-    const char *name = sender->conf.settings->globals.name;
-    sender->agent = (struct event_agent) {
-        .beat = "filebeat",
-        .version = POSTA_VERSION,
-        .id = id->id,
-        .ephemeral_id = id->ephemeral_id,
-        .name = name && *name ? name : id->host,
-    };
-}
-
 static int join_output(struct sender *sender, struct err *err)
 {
     struct sender *first = sender->conf.beside ? sender->conf.beside : sender;
@@ -287,7 +274,7 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     sender->pump = (struct loop_task) {.run = pump, .arg = sender};
     sender->retry = (struct loop_timer) {.fire = read_again, .arg = sender};
     dead_letter_init(&sender->dead, conf->settings->globals.path_data);
-    describe_agent(sender);
+    sender->agent = identity_agent(conf->identity, &conf->settings->globals);
     *out = sender;
     if (!conf->spool) /* for `test output` */
         return 0;

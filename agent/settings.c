@@ -301,3 +301,11 @@ void settings_free(struct settings *set)
     config_free(set->config);
     free(set->selectors);
 }
+
+const struct input_settings *settings_input(const struct settings *set, const struct source *src)
+{
+    for (size_t i = 0; i < set->n_inputs; i++)
+        if (strcmp(set->inputs[i].tail.id, src->input) == 0)
+            return &set->inputs[i];
+    return NULL;
+}

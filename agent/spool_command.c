@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct place {
     char *dir;
@@ -99,33 +98,21 @@ static int cat_record(void *arg, const struct look_record *rec, struct err *err)
     return write_out(rec->chunk.bytes + skip, rec->chunk.len - skip, err);
 }
 
+/* Lines of an input that is not configured any more: the first one's fields are better than none. */
 static const struct input_settings *input_of(const struct taking *taking, const struct source *src)
 {
     const struct settings *set = taking->settings;
-    for (size_t i = 0; set && i < set->n_inputs; i++)
-        if (strcmp(set->inputs[i].tail.id, src->input) == 0)
-            return &set->inputs[i];
-    return set && set->n_inputs ? &set->inputs[0] : NULL;
-}
-
-static void put_time(struct buf *out, int64_t time_ns)
-{
-    char text[32];
-    time_t seconds = (time_t)(time_ns / NS_PER_S);
-    struct tm parts;
-    if (!gmtime_r(&seconds, &parts))
-        memset(&parts, 0, sizeof(parts));
-    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &parts);
-    buf_printf(out, "%s.%03dZ", text, (int)(time_ns % NS_PER_S / NS_PER_MS));
+    const struct input_settings *in = set ? settings_input(set, src) : NULL;
+    return in || !set || !set->n_inputs ? in : &set->inputs[0];
 }
 
 /* Without a configuration: what the spool knows. */
 static void plain_event(struct buf *out, const struct line *line, const struct look_record *rec)
 {
+    char time[EVENT_TIME_BYTES];
+    event_time(rec->chunk.read_ns / NS_PER_MS, time);
     buf_clear(out);
-    buf_puts(out, "{\"@timestamp\":\"");
-    put_time(out, rec->chunk.read_ns);
-    buf_puts(out, "\",\"message\":\"");
+    buf_printf(out, "{\"@timestamp\":\"%s\",\"message\":\"", time);
     json_escape(out, line->text, line->len);
     buf_printf(out, "\",\"log\":{\"offset\":%llu,\"file\":{\"path\":",
                (unsigned long long)(rec->chunk.from + line->start));
@@ -165,18 +152,6 @@ static int export_record(void *arg, const struct look_record *rec, struct err *e
     return 0;
 }
 
-static void describe_agent(struct taking *taking)
-{
-    const struct globals *globals = &taking->settings->globals;
-    identity_peek(&taking->identity, globals->path_data);
-    bool has_name = globals->name && *globals->name;
-    taking->agent = (struct event_agent) {.beat = "filebeat",
-                                          .version = POSTA_VERSION,
-                                          .id = taking->identity.id,
-                                          .ephemeral_id = taking->identity.ephemeral_id,
-                                          .name = has_name ? globals->name : taking->identity.host};
-}
-
 static int take_out(struct look *look, const struct place *place, const struct cli_args *args)
 {
     struct taking taking = {.args = args,
@@ -187,8 +162,10 @@ static int take_out(struct look *look, const struct place *place, const struct c
                                    .record = strcmp(args->subcommand, "cat") == 0 ? cat_record
                                                                                   : export_record};
     struct err err;
-    if (taking.settings)
-        describe_agent(&taking);
+    if (taking.settings) {
+        identity_peek(&taking.identity, taking.settings->globals.path_data);
+        taking.agent = identity_agent(&taking.identity, &taking.settings->globals);
+    }
     struct segment *from = args->wants_all ? look->first : look_segment(look, look->cursor.seq);
     int rc = look_walk(look, from, &sink, &err);
     if (rc == 0 && fflush(stdout) == EOF)

@@ -22,10 +22,9 @@ enum { HELD_BYTES = 32 * 1024 * 1024 };
 static unsigned route_of(const struct sender *sender, const struct source *src)
 {
     const struct settings *set = sender->conf.settings;
-    for (size_t i = 0; i < set->n_inputs; i++)
-        if (strcmp(set->inputs[i].tail.id, src->input) == 0)
-            return (unsigned)i;
-    return 0; /* its input is not configured any more: the first one's fields are better than none */
+    const struct input_settings *in = settings_input(set, src);
+    return in ? (unsigned)(in - set->inputs)
+              : 0; /* not configured any more: the first one's fields are better than none */
 }
 
 /* ---- items ---- */
