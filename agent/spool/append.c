@@ -193,14 +193,8 @@ int spool_end_source(struct spool *spool, struct source *src, enum end_proof pro
     return 0;
 }
 
-int spool_add_source(struct spool *spool, const struct source *proto, struct source **out,
-                     struct err *err)
+int store_append_source(struct spool *spool, const struct source *src, struct err *err)
 {
-    struct source *src = source_copy(proto);
-    src->no = spool->sources.next_no;
-    src->read_to = src->offset;
-    if (!(src->flags & SOURCE_HEALED)) /* that is of a file that was seen before */
-        src->first_seen_ns = clock_wall_ns();
     buf_clear(&spool->scratch);
     source_pack(src, &spool->scratch);
     struct record rec = {
@@ -211,7 +205,18 @@ int spool_add_source(struct spool *spool, const struct source *proto, struct sou
         .to = src->offset,
         .time_ns = clock_wall_ns(),
     };
-    if (append(spool, NULL, &rec, spool->scratch.data, err)) {
+    return append(spool, NULL, &rec, spool->scratch.data, err);
+}
+
+int spool_add_source(struct spool *spool, const struct source *proto, struct source **out,
+                     struct err *err)
+{
+    struct source *src = source_copy(proto);
+    src->no = spool->sources.next_no;
+    src->read_to = src->offset;
+    if (!(src->flags & SOURCE_HEALED)) /* that is of a file that was seen before */
+        src->first_seen_ns = clock_wall_ns();
+    if (store_append_source(spool, src, err)) {
         source_free(src);
         return -1;
     }

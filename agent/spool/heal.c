@@ -14,10 +14,20 @@
 
 enum { TO_HEAL_MAX = 64 };
 
+bool spool_take_missing(struct spool *spool, struct spool_missing *missing)
+{
+    if (spool->n_to_heal == 0)
+        return false;
+    *missing = spool->to_heal[0];
+    memmove(spool->to_heal, spool->to_heal + 1, --spool->n_to_heal * sizeof *spool->to_heal);
+    return true;
+}
+
 static void drop_oldest(struct spool *spool)
 {
-    source_free(spool->to_heal[0].src);
-    memmove(spool->to_heal, spool->to_heal + 1, --spool->n_to_heal * sizeof *spool->to_heal);
+    struct spool_missing missing;
+    if (spool_take_missing(spool, &missing))
+        source_free(missing.src);
 }
 
 void heal_note(struct spool *spool, const struct source *src, uint64_t from, uint64_t to)
@@ -30,15 +40,6 @@ void heal_note(struct spool *spool, const struct source *src, uint64_t from, uin
     spool->to_heal[spool->n_to_heal++] =
         (struct spool_missing) {.src = source_copy(src), .from = from, .to = to};
     spool->missed(spool->missed_arg);
-}
-
-bool spool_take_missing(struct spool *spool, struct spool_missing *missing)
-{
-    if (spool->n_to_heal == 0)
-        return false;
-    *missing = spool->to_heal[0];
-    memmove(spool->to_heal, spool->to_heal + 1, --spool->n_to_heal * sizeof *spool->to_heal);
-    return true;
 }
 
 static int append_range(struct spool *spool, struct source *src,

@@ -183,27 +183,6 @@ void memory_rewind(struct spool *spool)
     memory->is_reading &= spool->cursor.pos.seq >= MEMORY_SEQ;
 }
 
-static void fill_item(const struct node *node, struct spool_item *item)
-{
-    const struct record *rec = &node->rec;
-    *item = (struct spool_item) {
-        .type = rec->type == REC_DATA ? SPOOL_DATA : SPOOL_END,
-        .seq = rec->seq,
-        .src = node->kept->at,
-        .skip = node->done,
-        .proof = rec->type == REC_END ? (enum end_proof)rec->flags : 0,
-        .end_offset = rec->from,
-        .lost_bytes = rec->type == REC_END ? rec->to - rec->from : 0,
-    };
-    if (rec->type == REC_DATA)
-        item->chunk = (struct chunk) {.from = rec->from,
-                                      .to = rec->to,
-                                      .read_ns = rec->time_ns,
-                                      .flags = rec->flags,
-                                      .bytes = node->bytes,
-                                      .len = rec->payload_len};
-}
-
 int memory_next(struct memory *memory, struct spool_item *item)
 {
     struct node *node = memory->ahead;
@@ -211,7 +190,8 @@ int memory_next(struct memory *memory, struct spool_item *item)
     if (!node)
         return 0;
     memory->ahead = node->next;
-    fill_item(node, item);
+    store_fill_item(&node->rec, node->bytes, node->kept->at, item);
+    item->skip = node->done;
     return 1;
 }
 
@@ -291,27 +271,12 @@ bool memory_is_dirty(const struct memory *memory)
     return memory->dirty != NULL;
 }
 
-static int save_one(struct spool *spool, const struct kept *kept, struct err *err)
-{
-    buf_clear(&spool->scratch);
-    source_pack(kept->at, &spool->scratch);
-    struct record rec = {
-        .type = REC_SOURCE,
-        .payload_len = (uint32_t)spool->scratch.len,
-        .source_no = kept->at->no,
-        .from = kept->at->offset,
-        .to = kept->at->offset,
-        .time_ns = clock_wall_ns(),
-    };
-    return store_append(spool, &rec, spool->scratch.data, err);
-}
-
 static int save_dirty(struct spool *spool, struct err *err)
 {
     struct memory *memory = spool->memory;
     for (struct kept *kept; (kept = memory->dirty);) {
-        if (save_one(spool, kept,
-                     err)) /* of one that is forgotten too: a start is to know its end */
+        if (store_append_source(spool, kept->at,
+                                err)) /* a forgotten one too: a start is to know its end */
             return -1;
         memory->dirty = kept->next;
         kept->is_dirty = false;

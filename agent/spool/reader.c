@@ -245,14 +245,13 @@ static struct source *meet_source(struct spool *spool, const struct record *rec)
     return src;
 }
 
-static void fill_item(struct spool *spool, const struct record *rec, const uint8_t *payload,
-                      const struct source *src, struct spool_item *item)
+void store_fill_item(const struct record *rec, const void *payload, const struct source *src,
+                     struct spool_item *item)
 {
     *item = (struct spool_item) {
         .type = rec->type == REC_DATA ? SPOOL_DATA : SPOOL_END,
         .seq = rec->seq,
         .src = src,
-        .lost_before = missing_before(&spool->reader, rec),
         .proof = rec->type == REC_END ? (enum end_proof)rec->flags : 0,
         .end_offset = rec->from,
         .lost_bytes = rec->type == REC_END && rec->to > rec->from ? rec->to - rec->from : 0,
@@ -262,9 +261,16 @@ static void fill_item(struct spool *spool, const struct record *rec, const uint8
                                       .to = rec->to,
                                       .read_ns = rec->time_ns,
                                       .flags = rec->flags,
-                                      .bytes = (const char *)payload,
+                                      .bytes = payload,
                                       .len = rec->payload_len};
+}
+
+static void fill_item(struct spool *spool, const struct record *rec, const uint8_t *payload,
+                      const struct source *src, struct spool_item *item)
+{
     struct spool_pos cursor = spool->cursor.pos;
+    store_fill_item(rec, payload, src, item);
+    item->lost_before = missing_before(&spool->reader, rec);
     if (cursor.seq == rec->seq)
         item->skip = cursor.done < item->chunk.len ? cursor.done : item->chunk.len;
 }

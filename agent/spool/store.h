@@ -96,6 +96,9 @@ void store_forget_dropped(struct spool *spool, struct source *src);
 int store_append(struct spool *spool, struct record *rec, const void *payload,
                  struct err *err) MUST_CHECK;
 
+/* append.c: where src is now; replaces what was said of it before. */
+int store_append_source(struct spool *spool, const struct source *src, struct err *err) MUST_CHECK;
+
 /* begin.c: new segments, each with a checkpoint. */
 /* Behind the last one, durable; none may be closing. On failure nothing changed. */
 int store_begin_segment(struct spool *spool, struct err *err) MUST_CHECK;
@@ -146,6 +149,9 @@ void missing_unknown(struct spool *spool, const struct source *src, uint64_t n);
 uint64_t missing_before(struct reader *reader, const struct record *rec);
 void losses_free(struct losses *losses);
 /* reader.c */
+/* What a record of data or of an end is to who reads: nothing of it delivered, nothing lost before it. */
+void store_fill_item(const struct record *rec, const void *payload, const struct source *src,
+                     struct spool_item *item);
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err) MUST_CHECK;
 void reader_close(struct reader *reader);
 /* Takes a source that is in no table any more; keeps it if records that are still to be given out may be of it. */
