@@ -94,6 +94,25 @@ void kafka_free_topics(struct kafka *kafka);
 int kafka_check_tls(struct kafka_tls *tls, struct err *err) MUST_CHECK;
 int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err *err) MUST_CHECK;
 
+/* ---- kafka_reports.c ---- */
+/* Task, and the bell of the queue: take what librdkafka has for us. arg: the kafka. */
+void kafka_serve(void *arg);
+/* Will no broker ever take this event? */
+bool kafka_is_poison(rd_kafka_resp_err_t code);
+
+/* ---- kafka_supervisor.c ---- */
+int kafka_start_producer(struct kafka *kafka, struct err *err) MUST_CHECK;
+/* The instance is broken: a new one takes its place, soon. */
+void kafka_must_replace(struct kafka *kafka);
+/* A refusal that may pass: nothing is sent for a while. */
+void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic);
+/* Nothing keeps it from sending any more? Then the sender is told. */
+void kafka_release(struct kafka *kafka);
+/* Something is on its way: look at it from now on; at once if the instance is broken. */
+void kafka_watch(struct kafka *kafka);
+/* Timer: once a second while something is in flight, held or broken; else not at all. arg: the kafka. */
+void kafka_supervise(void *arg);
+
 /* ---- kafka_producer.c ---- */
 int producer_new(struct kafka *kafka, struct producer **producer, struct err *err) MUST_CHECK;
 /* Destroys it in a thread of its own, waiting at most wait_ms; what is in flight is given up. */

@@ -1,0 +1,147 @@
+/* kafka_reports.c: what comes back from librdkafka: delivery reports, errors, log lines.
+ *
+ * Happy path: an event of the queue rings the bell, reports become verdicts, the sender is told of the room they make.
+ * Failure modes: a report of a refusal is a verdict (poison), a batch to try smaller, or a hold; a fatal error asks the
+ * supervisor for a new instance.
+ * On close: nothing is kept here.
+ */
+#include "kafka.h"
+
+#include <posta/log.h>
+
+#include <unistd.h>
+
+enum { EVENTS_PER_TURN = 256 };
+
+static void note_up(struct kafka *kafka)
+{
+    if (!kafka->is_up)
+        log_info("kafka", "delivering to topic %s%s", kafka->topic_names[0],
+                 kafka->env.n_routes > 1 ? " and others" : "");
+    kafka->is_up = true;
+    kafka->n_back_offs = 0;
+}
+
+bool kafka_is_poison(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_MSG ||
+           code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
+}
+
+/* A broker refuses a whole batch as too large: an event that was not alone in it is tried again in a smaller one. */
+static bool may_fit_alone(struct kafka *kafka, const rd_kafka_message_t *msg)
+{
+    uint64_t batch = kafka->batch_bytes ? kafka->batch_bytes : kafka->set.max_message_bytes;
+    if (msg->err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
+        return false;
+    if (kafka->is_batch_refused)
+        return true; /* from the same producer: decided with the next */
+    if (msg->len > batch)
+        return false; /* it was alone */
+    kafka->is_batch_refused = true;
+    kafka->batch_bytes = batch / 2 > 1 ? batch / 2 : 1;
+    return true;
+}
+
+static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
+{
+    uint64_t token = kafka_token_of(msg->_private);
+    kafka->stats.in_flight--;
+    if (!msg->err) {
+        kafka->stats.acked++;
+        kafka->env.verdict(kafka->env.arg, token, VERDICT_DELIVERED, NULL, NULL, 0);
+        note_up(kafka);
+    } else if (kafka_is_poison(msg->err) && !may_fit_alone(kafka, msg)) {
+        kafka->stats.refused++;
+        kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(msg->err),
+                           msg->payload, msg->len);
+    } else {
+        kafka->stats.failed++;
+        kafka_hold(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
+    }
+}
+
+static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)
+{
+    const rd_kafka_message_t *msg;
+    while ((msg = rd_kafka_event_message_next(event)))
+        take_report(kafka, msg);
+    kafka->last_progress_ns = loop_now(kafka->env.loop);
+}
+
+/* Without "(after 3ms in state CONNECT, 2 identical error(s) suppressed)", which makes the same thing look new. */
+static void say_trouble(rd_kafka_resp_err_t code, const char *text)
+{
+    const char *extra = strstr(text, " (after ");
+    int len = extra ? (int)(extra - text) : (int)strlen(text);
+    log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka", "%.*s: %s", len, text,
+                kafka_advice(code, text));
+}
+
+static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
+{
+    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
+    const char *text = rd_kafka_event_error_string(event);
+    kafka->stats.connection_errors++;
+    if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) {
+        kafka_must_replace(kafka);
+        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka",
+                    "librdkafka gave up: %s (%s); a new connection is made, what has no "
+                    "acknowledgement is sent again",
+                    text, kafka_advice(code, text));
+        return;
+    }
+    kafka->is_up = false;
+    say_trouble(code, text);
+}
+
+static void take_log(rd_kafka_event_t *event)
+{
+    const char *facility, *text;
+    int level;
+    if (rd_kafka_event_log(event, &facility, &text, &level) != 0)
+        return;
+    if (strstr(text, "does not support compression"))
+        log_limited(NULL, 3600 * NS_PER_S, LOG_WARN, "kafka", "batches are sent uncompressed: %s",
+                    text);
+    log_debug("kafka", "librdkafka %s: %s", facility, text);
+}
+
+static void take_event(struct kafka *kafka, rd_kafka_event_t *event)
+{
+    switch (rd_kafka_event_type(event)) {
+    case RD_KAFKA_EVENT_DR:
+        take_reports(kafka, event);
+        break;
+    case RD_KAFKA_EVENT_ERROR:
+        take_error(kafka, event);
+        break;
+    case RD_KAFKA_EVENT_LOG:
+        take_log(event);
+        break;
+    default:
+        break;
+    }
+    rd_kafka_event_destroy(event);
+}
+
+void kafka_serve(void *arg)
+{
+    struct kafka *kafka = arg;
+    if (!kafka->producer)
+        return;
+    uint64_t n;
+    ssize_t ignored = read(kafka->producer->io.fd, &n, sizeof n);
+    (void)ignored; /* only a bell */
+    for (int i = 0; i < EVENTS_PER_TURN; i++) {
+        rd_kafka_event_t *event = rd_kafka_queue_poll(kafka->producer->queue, 0);
+        if (!event)
+            break;
+        take_event(kafka, event);
+        if (i == EVENTS_PER_TURN - 1)
+            loop_defer(kafka->env.loop, &kafka->more);
+    }
+    if (kafka->must_replace || (kafka->is_held && !timer_is_set(&kafka->supervise)))
+        loop_set_timer(kafka->env.loop, &kafka->supervise, 0);
+    kafka_release(kafka);
+}

@@ -1,0 +1,121 @@
+/* kafka_supervisor.c: when nothing is sent, when librdkafka's instance is replaced, and what is sent again then.
+ *
+ * Happy path: it does nothing, and its timer stands still.
+ * Failure modes: (1) a refusal that may pass (no right, no such topic): nothing is sent for a while, then everything
+ * without a verdict once more. (2) librdkafka's instance is broken (a fatal error, or no report for stall_timeout while
+ * events wait): a new one takes its place and everything without a verdict is sent again; what the old one may have
+ * delivered in its last moment comes twice, under the same event ids.
+ * On close: the timer is cancelled; the instance is freed by kafka.c.
+ */
+#include "kafka.h"
+
+#include <posta/log.h>
+
+#define SUPERVISE_NS (1 * NS_PER_S)
+
+/* The first wait is first_ns, then from backoff.init to backoff.max, doubling, until something is delivered. */
+static void back_off(struct kafka *kafka, int64_t first_ns)
+{
+    unsigned doublings = kafka->n_back_offs > 1 ? kafka->n_back_offs - 1 : 0;
+    int64_t wait = kafka->set.backoff_init_ns << (doublings < 16 ? doublings : 16);
+    if (kafka->n_back_offs++ == 0)
+        wait = first_ns;
+    if (wait > kafka->set.backoff_max_ns)
+        wait = kafka->set.backoff_max_ns;
+    kafka->hold_until_ns = loop_now(kafka->env.loop) + wait;
+    kafka->is_up = false;
+}
+
+void kafka_must_replace(struct kafka *kafka)
+{
+    if (!kafka->must_replace)
+        back_off(kafka, 0);
+    kafka->must_replace = true;
+}
+
+void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic)
+{
+    static struct log_limit limit;
+    if (kafka->is_held)
+        return;
+    back_off(kafka, kafka->set.backoff_init_ns);
+    kafka->is_held = true;
+    log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "kafka",
+                "topic %s: %s: %s; events wait in the spool, tried again", topic,
+                rd_kafka_err2str(code), kafka_advice(code, NULL));
+}
+
+int kafka_start_producer(struct kafka *kafka, struct err *err)
+{
+    if (producer_new(kafka, &kafka->producer, err)) {
+        kafka->producer = NULL;
+        return -1;
+    }
+    kafka->producer->io.ready = kafka_serve;
+    kafka->producer->io.arg = kafka;
+    kafka->last_progress_ns = loop_now(kafka->env.loop);
+    loop_defer(kafka->env.loop,
+               &kafka->more); /* what came before the bell was hung up rings it not */
+    return 0;
+}
+
+static void replace_producer(struct kafka *kafka)
+{
+    struct err err;
+    producer_free(kafka->producer, kafka->env.loop, 0);
+    kafka->producer = NULL;
+    kafka->stats.in_flight = 0;
+    kafka->is_busy = true; /* until release */
+    if (kafka_check_tls(&kafka->set.tls, &err) || kafka_start_producer(kafka, &err)) {
+        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "kafka", "%s; tried again", err.text);
+        return;
+    }
+    kafka->must_replace = false;
+    kafka->is_batch_refused = false;
+    kafka->is_held = false;
+    kafka->env.again(kafka->env.arg);
+}
+
+void kafka_release(struct kafka *kafka)
+{
+    if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer) {
+        kafka->is_busy = false;
+        kafka->env.room(kafka->env.arg);
+    }
+}
+
+static bool is_stalled(const struct kafka *kafka)
+{
+    return kafka->stats.in_flight > 0 &&
+           loop_now(kafka->env.loop) - kafka->last_progress_ns > kafka->set.stall_ns;
+}
+
+void kafka_watch(struct kafka *kafka)
+{
+    if (kafka->must_replace || !timer_is_set(&kafka->supervise)) /* sends must not push it away */
+        loop_set_timer(kafka->env.loop, &kafka->supervise, kafka->must_replace ? 0 : SUPERVISE_NS);
+}
+
+void kafka_supervise(void *arg)
+{
+    struct kafka *kafka = arg;
+    if (is_stalled(kafka) && !kafka->must_replace) {
+        log_warn("kafka",
+                 "no acknowledgement for %lld s while %llu events are on their way; a new "
+                 "connection is made",
+                 (long long)(kafka->set.stall_ns / NS_PER_S),
+                 (unsigned long long)kafka->stats.in_flight);
+        kafka_must_replace(kafka);
+    }
+    bool is_time = loop_now(kafka->env.loop) >= kafka->hold_until_ns;
+    bool is_settled = kafka->is_held && kafka->stats.in_flight == 0;
+    if (is_time && (kafka->must_replace || (is_settled && kafka->is_batch_refused))) {
+        replace_producer(kafka);
+    } else if (is_time && is_settled) {
+        kafka->is_held = false;
+        kafka->env.again(kafka->env.arg);
+    }
+    kafka_release(kafka);
+    if (kafka->stats.in_flight > 0 || kafka->is_held || kafka->must_replace)
+        loop_set_timer(kafka->env.loop, &kafka->supervise, SUPERVISE_NS);
+}
