@@ -8,6 +8,8 @@
  * passed over, so only what has no verdict is sent twice. (3) an event is refused for good: it goes to the dead letter file
  * first; if that cannot be written, everything stops and tries again. (4) the spool cannot be read: tried again. (5) the window
  * is full of what is done behind lines that a parser holds back: those are given on. So they are when queue.mem is full of it.
+ * Where the output keeps marks (exactly-once), nothing is offered before it has said where to go on, and the cursor moves when it
+ * has stored a mark, see mark.c.
  * Several senders on one output: a token says in its highest bits whose it is; who is asked first when there is room is the
  * one that was made last.
  * On close: nothing is waited for; the pipeline has drained or its deadline has passed.
@@ -41,14 +43,22 @@ static const char *route_text(void *arg, unsigned route, const char *field)
 
 /* ---- verdicts ---- */
 
-void sender_move_cursor(struct sender *sender)
+void sender_go_to(struct sender *sender, struct spool_pos pos)
 {
-    struct spool_pos pos;
-    if (!window_advance(&sender->win, &pos))
-        return;
     weave_forget_before(&sender->weave, sender->win.first);
     spool_delivered(sender->conf.spool, pos);
     sender->conf.moved(sender->conf.arg);
+}
+
+void sender_move_cursor(struct sender *sender)
+{
+    struct spool_pos pos;
+    if (!window_advance(&sender->win, sender->keeps_marks, &pos))
+        return;
+    if (sender->keeps_marks)
+        sender->output->settle(sender->self, false); /* it moves when the output has stored that */
+    else
+        sender_go_to(sender, pos);
 }
 
 static bool bury_or_wait(struct sender *sender, const char *why, const char *bytes, size_t len)
@@ -120,6 +130,8 @@ static void finish(struct sender *sender)
 {
     struct spool_pos end = spool_readable_end(sender->conf.spool);
     sender->is_idle = !spool_pos_less(end, spool_end(sender->conf.spool));
+    if (sender->keeps_marks && sender->stop_seq != UINT64_MAX)
+        sender->output->settle(sender->self, true);
     if (sender->is_idle && (sender->weave.lets_go || holds_up_reading(sender)) &&
         weave_let_go_one(sender))
         loop_defer(sender->conf.loop, &sender->pump);
@@ -171,16 +183,27 @@ static bool is_held_up(const struct sender *sender)
     return window_is_full(win) && win->passed < win->next && !at->is_done && at->reach == NO_PLACE;
 }
 
+/* The output gives verdicts in its own time, unless they are waited for. */
+static void wait_for_place(struct sender *sender)
+{
+    if (sender->keeps_marks)
+        sender->output->settle(sender->self, true);
+}
+
 static void pump(void *arg)
 {
     struct sender *sender = arg;
-    if (timer_is_set(&sender->retry))
+    if (timer_is_set(&sender->retry) || sender->awaits_mark)
         return;
     for (int i = 0; i < LINES_PER_TURN; i++) {
         while (is_held_up(sender) && weave_let_go_one(sender))
             ;
-        if (!offer_all(sender) || window_is_full(&sender->win))
+        if (!offer_all(sender))
             return;
+        if (window_is_full(&sender->win)) {
+            wait_for_place(sender);
+            return;
+        }
         int rc = need_item(sender);
         if (rc > 0)
             weave_line(sender);
@@ -248,6 +271,9 @@ struct output_env sender_env(struct sender *sender)
         .verdict = take_verdict,
         .room = has_room,
         .again = send_again,
+        .mark = sender_mark,
+        .stored = sender_stored,
+        .resume = sender_resume,
     };
 }
 
@@ -257,6 +283,8 @@ static int join_output(struct sender *sender, struct err *err)
     while (first->all[sender->no])
         sender->no++; /* there are fewer kinds than places */
     first->all[sender->no] = sender;
+    sender->keeps_marks = sender->output->keeps_marks && sender->output->keeps_marks(sender->self);
+    sender->awaits_mark = sender->keeps_marks;
     struct output_env env = sender_env(sender);
     return first == sender ? sender->output->open(sender->self, &env, err) : 0;
 }

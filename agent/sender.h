@@ -1,5 +1,6 @@
 /* sender.h: what the files of the sender share: sender.c offers and pumps, window.c keeps places and the cursor, weave.c
- * and emit.c make events of lines, span.c knows which bytes they stand for, shed.c gives up the oldest. Only they include it.
+ * and emit.c make events of lines, span.c knows which bytes they stand for, shed.c gives up the oldest, mark.c says
+ * where delivery stands. Only they include it.
  *
  *     spool ─ item ─ line ──► place ──► parsers ──► event ──► ready ──► output
  *                                          │ held back: its places stay open, the cursor stays before them
@@ -54,6 +55,9 @@ struct window {
     uint64_t passed; /* first .. passed - 1 are done, but an event of theirs may reach beyond */
     uint64_t reach;  /* how far their events reach */
     uint64_t n_out;
+    uint8_t
+        *stored; /* which of the places from stored_first on were done before this start; or NULL */
+    uint64_t stored_first;
 };
 
 void window_init(struct window *win);
@@ -74,8 +78,21 @@ uint64_t window_before(const struct window *win, uint64_t n);
 void window_complete(struct window *win, uint64_t n);
 /* All places of the event n are done. */
 void window_done(struct window *win, uint64_t n);
-/* Move first over what is done. True if the cursor may go to *pos. */
-bool window_advance(struct window *win, struct spool_pos *pos);
+/* Pass over what is done. True if the cursor may go to *pos; first goes there, unless it is held. */
+bool window_advance(struct window *win, bool is_held, struct spool_pos *pos);
+
+/* The place up to which everything is done when all that is out has arrived, and which places beyond it are done then too. */
+struct window_mark {
+    uint64_t first;       /* first will be this */
+    struct spool_pos pos; /* seq 0: the cursor stays where it is */
+    uint64_t n_bits;      /* behind the last place beyond it that is done */
+    uint8_t bits[WINDOW_PLACES / 8];
+};
+void window_mark(const struct window *win, struct window_mark *mark);
+/* All of it has arrived, and first goes there. */
+void window_stored(struct window *win, const struct window_mark *mark);
+/* Of the places that are taken next, these were done before this start. */
+void window_restore(struct window *win, const uint8_t bits[static WINDOW_PLACES / 8]);
 /* The places up to this position are given up, whatever the output owes for them. */
 void window_give_up(struct window *win, struct spool_pos to);
 /* Everything is to be read again. */
@@ -158,8 +175,12 @@ struct sender {
     struct event_agent agent;
     struct window win;
     struct weave weave;
-    uint64_t stop_seq; /* nothing from this record on is offered; UINT64_MAX = no limit */
-    bool is_idle;      /* the spool had nothing more */
+    uint64_t stop_seq;       /* nothing from this record on is offered; UINT64_MAX = no limit */
+    bool is_idle;            /* the spool had nothing more */
+    bool keeps_marks;        /* the output does: the cursor moves when it has stored one */
+    bool awaits_mark;        /* it has not said yet where to go on */
+    struct window_mark mark; /* that it was given last */
+    uint64_t n_marks;        /* made by all senders on this output; the first one's counts */
     struct loop_task pump;
     struct loop_timer retry;
     struct dead_letter dead;
@@ -167,7 +188,10 @@ struct sender {
     struct sender_stats stats;
 };
 
+/* Places are done. */
 void sender_move_cursor(struct sender *sender);
+/* Everything up to there is delivered; the window has moved. */
+void sender_go_to(struct sender *sender, struct spool_pos pos);
 /* Read the spool again from the cursor; what is out or done keeps its place. */
 void sender_read_again(struct sender *sender);
 
@@ -184,6 +208,12 @@ static inline const struct chain *chain_of_input(const struct sender *sender, un
 {
     return &input_of(sender, route)->chain;
 }
+
+/* ---- mark.c: where delivery stands, for an output that stores it with the events; see output_env ---- */
+
+void sender_mark(void *arg, struct buf *into);
+void sender_stored(void *arg);
+int sender_resume(void *arg, const char *mark, struct err *err) MUST_CHECK;
 
 /* ---- strand.c: logs that hold something ---- */
 

@@ -18,8 +18,10 @@ void window_free(struct window *win)
 {
     free(win->at);
     free(win->spans);
+    free(win->stored);
     win->at = NULL;
     win->spans = NULL;
+    win->stored = NULL;
 }
 
 struct place *window_place(const struct window *win, uint64_t n)
@@ -27,10 +29,43 @@ struct place *window_place(const struct window *win, uint64_t n)
     return &win->at[n % WINDOW_PLACES];
 }
 
+static bool bit_of(const uint8_t *bits, uint64_t i)
+{
+    return bits[i / 8] >> i % 8 & 1;
+}
+
+static void bit_set(uint8_t *bits, uint64_t i)
+{
+    bits[i / 8] |= (uint8_t)(1 << i % 8);
+}
+
+static void bit_clear(uint8_t *bits, uint64_t i)
+{
+    bits[i / 8] &= (uint8_t) ~(1 << i % 8);
+}
+
 /* A number in the ring is of a place in the window. */
 static uint64_t unwrap(const struct window *win, uint16_t in_ring)
 {
     return win->first + (in_ring + WINDOW_PLACES - win->first % WINDOW_PLACES) % WINDOW_PLACES;
+}
+
+/* Was it done before this start? */
+static bool take_stored(struct window *win, uint64_t n)
+{
+    uint64_t i = n - win->stored_first;
+    if (i < WINDOW_PLACES)
+        return bit_of(win->stored, i);
+    free(win->stored);
+    win->stored = NULL;
+    return false;
+}
+
+void window_restore(struct window *win, const uint8_t bits[static WINDOW_PLACES / 8])
+{
+    win->stored = mem_zero(1, WINDOW_PLACES / 8);
+    memcpy(win->stored, bits, WINDOW_PLACES / 8);
+    win->stored_first = win->next;
 }
 
 bool window_take(struct window *win, struct spool_pos end)
@@ -41,7 +76,12 @@ bool window_take(struct window *win, struct spool_pos end)
     win->end = win->next;
     if (win->spans)
         win->spans[n % WINDOW_PLACES] = (struct span) {.to = 0};
-    *window_place(win, n) = (struct place) {.end = end, .before = NO_PLACE, .reach = NO_PLACE};
+    struct place *place = window_place(win, n);
+    *place = (struct place) {.end = end, .before = NO_PLACE, .reach = NO_PLACE};
+    if (win->stored && take_stored(win, n)) {
+        place->reach = (uint16_t)(n % WINDOW_PLACES);
+        place->is_done = true;
+    }
     return false;
 }
 
@@ -72,19 +112,67 @@ void window_done(struct window *win, uint64_t n)
         window_place(win, at)->is_done = true;
 }
 
-bool window_advance(struct window *win, struct spool_pos *pos)
+/* Passes over one more place that is done. True if the cursor may stand behind it. */
+static bool pass(const struct window *win, uint64_t *passed, uint64_t *reach)
 {
-    bool has_moved = false;
-    for (; win->passed < win->next && window_place(win, win->passed)->is_done; win->passed++) {
-        uint64_t reach = unwrap(win, window_place(win, win->passed)->reach);
-        win->reach = reach > win->reach ? reach : win->reach;
-        if (win->reach > win->passed)
+    uint64_t n = (*passed)++, its = unwrap(win, window_place(win, n)->reach);
+    *reach = its > *reach ? its : *reach;
+    return *reach <= n;
+}
+
+bool window_advance(struct window *win, bool is_held, struct spool_pos *pos)
+{
+    bool may_move = false;
+    while (win->passed < win->next && window_place(win, win->passed)->is_done) {
+        if (!pass(win, &win->passed, &win->reach))
             continue;
-        *pos = window_place(win, win->passed)->end;
-        win->first = win->passed + 1;
-        has_moved = true;
+        *pos = window_place(win, win->passed - 1)->end;
+        win->first = is_held ? win->first : win->passed;
+        may_move = true;
     }
-    return has_moved;
+    return may_move;
+}
+
+/* Which places are done when everything that is out has arrived, from first on. */
+static void note_done(const struct window *win, struct window_mark *mark)
+{
+    for (uint64_t n = win->first; n < win->end; n++) {
+        const struct place *place = window_place(win, n);
+        if (place->is_done)
+            bit_set(mark->bits, n - win->first);
+        for (uint64_t at = n; place->is_out && at != NO_LINE; at = window_before(win, at))
+            bit_set(mark->bits, at - win->first);
+    }
+}
+
+/* Bits count from the cursor on. */
+static void shift_bits(struct window_mark *mark, uint64_t by, uint64_t n_bits)
+{
+    for (uint64_t i = 0; i < n_bits; i++) {
+        bool is_done = i + by < n_bits && bit_of(mark->bits, i + by);
+        is_done ? bit_set(mark->bits, i) : bit_clear(mark->bits, i);
+        mark->n_bits = is_done ? i + 1 : mark->n_bits;
+    }
+}
+
+void window_mark(const struct window *win, struct window_mark *mark)
+{
+    uint64_t passed = win->first, reach = 0;
+    *mark = (struct window_mark) {.first = win->first};
+    note_done(win, mark);
+    while (passed < win->next && bit_of(mark->bits, passed - win->first)) {
+        if (!pass(win, &passed, &reach))
+            continue;
+        mark->pos = window_place(win, passed - 1)->end;
+        mark->first = passed;
+    }
+    shift_bits(mark, mark->first - win->first, win->end - win->first);
+}
+
+void window_stored(struct window *win, const struct window_mark *mark)
+{
+    win->first = mark->first > win->first ? mark->first : win->first;
+    win->passed = win->passed > win->first ? win->passed : win->first;
 }
 
 /* An event that reaches over the limit begins behind it from now on. */

@@ -242,6 +242,12 @@ bool spool_is_delivered(const struct spool *spool, uint64_t mark)
 
 /* ---- cursor ---- */
 
+void spool_append_uuid(const struct spool *spool, struct buf *into)
+{
+    for (size_t i = 0; i < UUID_BYTES; i++)
+        buf_printf(into, "%02x", spool->uuid[i]);
+}
+
 void spool_delivered(struct spool *spool, struct spool_pos pos)
 {
     if (spool_pos_less(spool->cursor.pos, pos)) {

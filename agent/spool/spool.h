@@ -84,6 +84,9 @@ void spool_close(struct spool *spool);
 
 const struct spool_stats *spool_stats(struct spool *spool);
 
+/* Append its uuid, 32 hex digits: another for each spool that was ever begun. */
+void spool_append_uuid(const struct spool *spool, struct buf *into);
+
 /* ---- registry ---- */
 
 /* The first source; follow ->next. Owned by the spool; stable until spool_forget. */

@@ -7,12 +7,16 @@
 #ifndef POSTA_OUTPUT_H
 #define POSTA_OUTPUT_H
 
+#include <posta/buf.h>
 #include <posta/loop.h>
 #include <posta/plugin.h>
 #include <stdio.h>
 
 /* Tokens are below 2^OUTPUT_TOKEN_BITS. */
 enum { OUTPUT_TOKEN_BITS = 48 };
+
+/* A mark says where delivery stands, as printable ASCII. It means nothing to the output. */
+enum { OUTPUT_MARK_MAX = 4000 };
 
 /* Which bytes of which log an event stands for: the spans of a log's events lie side by side. */
 enum { EVENT_ID_LEN = 32 };
@@ -47,6 +51,13 @@ struct output_env {
                     const char *bytes, size_t len);
     void (*room)(void *arg);  /* not busy any more */
     void (*again)(void *arg); /* offer what has no verdict once more */
+
+    /* For an output that keeps marks. mark: of now, as if all that was accepted had arrived; replaces what is in the buffer.
+     * stored: the mark that was given last is, and every event before it has its verdict. resume: once, before the first
+     * event is accepted: the mark that was stored last, NULL = none; -1: not now, try again later. */
+    void (*mark)(void *arg, struct buf *into);
+    void (*stored)(void *arg);
+    int (*resume)(void *arg, const char *mark, struct err *err);
 };
 
 /* An event as it is read back. */
@@ -86,6 +97,10 @@ struct output {
     bool (*wants_spans)(const void *self);
     /* Does it want an event for the end of each generation of a log? NULL: no. */
     bool (*wants_ends)(const void *self);
+    /* Does it store marks together with the events? NULL: no. */
+    bool (*keeps_marks)(const void *self);
+    /* Marks: there is something new to be stored, with or without events; is_urgent: nothing more is offered before that. */
+    void (*settle)(void *self, bool is_urgent);
     /* Read what was delivered, each log in its order; blocks. NULL: cannot be read back. */
     int (*read_back)(void *self, const struct output_env *env, const struct read_back *ask,
                      struct err *err);
