@@ -90,6 +90,8 @@ struct settings {
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
 void settings_free(struct settings *settings);
+/* Where the output keeps marks, only what is durable is sent: a mark must name a place that is there after a power cut. */
+enum sync_mode settings_sync_mode(const struct settings *settings);
 /* The input that this source was found by; NULL if it is not configured any more. */
 const struct input_settings *settings_input(const struct settings *settings,
                                             const struct source *src);

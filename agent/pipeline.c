@@ -211,7 +211,7 @@ static int open_logs(struct pipeline *pipe, struct err *err)
     const struct spool_config config = {.path = g->spool_path,
                                         .max_bytes = g->spool_max_bytes - taken,
                                         .segment_bytes = g->spool_segment_bytes,
-                                        .sync_mode = (enum sync_mode)g->spool_sync,
+                                        .sync_mode = settings_sync_mode(pipe->conf->settings),
                                         .memory_bytes = g->is_in_memory ? g->memory_bytes : 0,
                                         .missed = missed,
                                         .arg = pipe};

@@ -21,15 +21,16 @@ uint64_t samples_share(const struct globals *g)
     return share > SMALLEST_BYTES ? share : SMALLEST_BYTES;
 }
 
-static int open_spool(struct samples *samples, const struct globals *g, struct err *err)
+static int open_spool(struct samples *samples, const struct settings *settings, struct err *err)
 {
+    const struct globals *g = &settings->globals;
     char *path = mem_printf("%s/metrics", g->spool_path);
     uint64_t share = samples_share(g), part = share / SEGMENTS;
     const struct spool_config config = {
         .path = path,
         .max_bytes = share,
         .segment_bytes = part < g->spool_segment_bytes ? part : g->spool_segment_bytes,
-        .sync_mode = (enum sync_mode)g->spool_sync};
+        .sync_mode = settings_sync_mode(settings)};
     int rc = spool_clear_folder(g->spool_path, "metrics", err);
     if (rc == 0)
         rc = lane_open_spool(&samples->lane, &config, g->spool_sync_ns, err);
@@ -49,7 +50,7 @@ int samples_open(struct samples *samples, const struct sender_config *config, st
 {
     struct sender_config own = *config;
     own.has_events = true;
-    if (open_spool(samples, &config->settings->globals, err) || find_source(samples, err))
+    if (open_spool(samples, config->settings, err) || find_source(samples, err))
         return err_wrap(err, "the spool of samples");
     return lane_open_sender(&samples->lane, &own, err);
 }

@@ -35,6 +35,8 @@ static const char *route_text(void *arg, unsigned route, const char *field)
     bool is_events = route == events_route(sender);
     if (strcmp(field, "agent.type") == 0)
         return is_events ? "metricbeat" : "filebeat";
+    if (strcmp(field, "agent.id") == 0)
+        return sender->agent.id;
     if (strcmp(field, "agent.name") == 0 || strcmp(field, "host.name") == 0)
         return sender->agent.name;
     return field_text(&sender->conf.settings->globals,

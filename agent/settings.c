@@ -231,6 +231,26 @@ static void choose_queue(struct settings *set, struct problems *problems)
             "to a spool; or queue.mem, and they wait in their files");
 }
 
+static bool keeps_marks(const struct settings *set)
+{
+    return set->output && set->output->keeps_marks && set->output->keeps_marks(set->output_self);
+}
+
+static void check_marks(const struct settings *set, struct problems *problems)
+{
+    const struct node *queue = node_get(config_root(set->config), "queue");
+    if (!keeps_marks(set))
+        return;
+    if (set->globals.is_in_memory)
+        problems_error(problems, queue,
+                       "queue.mem: output.kafka.delivery: exactly_once needs queue.disk, whose "
+                       "places it stores with the events");
+    if (set->globals.spool_sync == SYNC_NEVER)
+        problems_error(problems, queue,
+                       "queue.disk.sync: never cannot be with output.kafka.delivery: exactly_once, "
+                       "which sends only what is durable; on tmpfs a sync costs nothing");
+}
+
 static void read_all(struct settings *set, struct problems *problems)
 {
     const struct node *root = config_root(set->config);
@@ -239,6 +259,7 @@ static void read_all(struct settings *set, struct problems *problems)
     check_processors(root, problems);
     read_inputs(set, problems);
     read_output(set, problems);
+    check_marks(set, problems);
     finish_inputs(set, problems);
     if (set->globals.spool_segment_bytes > set->globals.spool_max_bytes / 4)
         set->globals.spool_segment_bytes = set->globals.spool_max_bytes / 4;
@@ -300,6 +321,11 @@ void settings_free(struct settings *set)
     options_free(top_rows(), &set->globals);
     config_free(set->config);
     free(set->selectors);
+}
+
+enum sync_mode settings_sync_mode(const struct settings *set)
+{
+    return keeps_marks(set) ? SYNC_ALWAYS : (enum sync_mode)set->globals.spool_sync;
 }
 
 const struct input_settings *settings_input(const struct settings *set, const struct source *src)

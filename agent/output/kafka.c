@@ -26,7 +26,8 @@ static int kafka_open(void *self, const struct output_env *env, struct err *err)
     kafka->env = *env;
     kafka->more = (struct loop_task) {.run = kafka_serve, .arg = kafka};
     kafka->supervise = (struct loop_timer) {.fire = kafka_supervise, .arg = kafka};
-    if (kafka_check(self, env, err) || kafka_start_producer(kafka, err))
+    if (kafka_check(self, env, err) || kafka_txn_init(kafka, err) ||
+        kafka_start_producer(kafka, err))
         return -1;
     log_info("kafka", "librdkafka %s, %s, topic %s%s", rd_kafka_version_str(),
              kafka->set.tls.is_used ? "TLS" : "no TLS", kafka->topic_names[0],
@@ -60,7 +61,7 @@ static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t t
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
-    if (kafka->is_held || kafka->must_replace || !kafka->producer)
+    if (kafka->is_held || kafka->must_replace || !kafka->producer || !kafka_txn_takes(kafka))
         return busy(kafka, err);
     rd_kafka_headers_t *headers =
         ev->span && kafka->set.posta_headers ? kafka_make_headers(ev->span) : NULL;
@@ -77,6 +78,8 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
     if (kafka->stats.in_flight++ == 0)
         kafka->last_progress_ns = loop_now(kafka->env.loop);
     kafka->stats.sent++;
+    if (kafka->txn.is_used)
+        kafka_txn_sent(kafka, token, ev->len);
     kafka_watch(kafka);
     return 0;
 }
@@ -106,6 +109,7 @@ static void kafka_close(void *self)
     }
     producer_free(kafka->producer, kafka->env.loop, CLOSE_WAIT_MS);
     kafka->producer = NULL;
+    kafka_txn_free(kafka);
     kafka_free_topics(kafka);
 }
 
@@ -119,6 +123,9 @@ static const struct stat_row kafka_stat_rows[] = {
     ROW(in_flight, "events", "events on their way now"),
     ROW(refused, "events", "events that no broker will take"),
     ROW(failed, "events", "refusals that may pass; the events were sent again"),
+    ROW(transactions, "transactions", "transactions committed (exactly_once)"),
+    ROW(transactions_aborted, "transactions", "transactions aborted; their events were sent again"),
+    ROW(is_fenced, "yes or no", "1: another posta has this one's id, nothing is sent"),
     ROW(producers_made, "connections", "librdkafka instances made"),
     ROW(connection_errors, "errors", "errors of connections"),
     {0},
@@ -137,6 +144,8 @@ const struct output kafka_output = {
     .test = kafka_test,
     .wants_spans = kafka_wants_spans,
     .wants_ends = kafka_wants_ends,
+    .keeps_marks = kafka_txn_keeps_marks,
+    .settle = kafka_txn_settle,
     .read_back = kafka_read_back,
     .close = kafka_close,
 };

@@ -2,6 +2,8 @@
 #ifndef OUTPUT_KAFKA_H
 #define OUTPUT_KAFKA_H
 
+#include "kafka_txn.h"
+
 #include <librdkafka/rdkafka.h>
 #include <posta/buf.h>
 #include <posta/loop.h>
@@ -9,6 +11,8 @@
 
 enum kafka_compression { KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_LZ4, KAFKA_ZSTD };
 enum kafka_verification { VERIFY_FULL, VERIFY_STRICT, VERIFY_CERTIFICATE, VERIFY_NONE };
+
+enum kafka_delivery { DELIVERY_AT_LEAST_ONCE, DELIVERY_EXACTLY_ONCE };
 
 /* output.kafka.ssl */
 struct kafka_tls {
@@ -32,12 +36,17 @@ struct kafka_settings {
     int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
         keep_alive_ns, refresh_ns;
     int64_t stall_ns;
+    int delivery; /* enum kafka_delivery */
+    char *txn_id;
+    uint64_t txn_bytes;
+    int64_t txn_interval_ns, txn_timeout_ns;
     char *username, *password, *mechanism;
     struct kafka_tls tls;
 };
 
 struct kafka_stats {
     uint64_t sent, acked, refused, failed, in_flight, producers_made, connection_errors;
+    uint64_t transactions, transactions_aborted, is_fenced;
 };
 
 /* One librdkafka instance and what belongs to it. */
@@ -46,7 +55,8 @@ struct producer {
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t **topics; /* one a route */
     unsigned n_topics;
-    struct loop_io io; /* eventfd: the queue has something */
+    struct loop_io io;             /* eventfd: the queue has something */
+    struct txn_thread *txn_thread; /* NULL without transactions */
 };
 
 struct kafka {
@@ -68,6 +78,7 @@ struct kafka {
     unsigned n_back_offs;  /* in a row, without a delivery between */
     int64_t last_progress_ns;
     bool is_up; /* the last report was a success: for saying changes only */
+    struct txn txn;
     struct kafka_stats stats;
 };
 
@@ -97,6 +108,8 @@ int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err
 /* ---- kafka_reports.c ---- */
 /* Task, and the bell of the queue: take what librdkafka has for us. arg: the kafka. */
 void kafka_serve(void *arg);
+/* The brokers have taken something. */
+void kafka_note_up(struct kafka *kafka);
 /* Will no broker ever take this event? */
 bool kafka_is_poison(rd_kafka_resp_err_t code);
 
@@ -106,6 +119,10 @@ int kafka_start_producer(struct kafka *kafka, struct err *err) MUST_CHECK;
 void kafka_must_replace(struct kafka *kafka);
 /* A refusal that may pass: nothing is sent for a while. */
 void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic);
+/* The same without waiting; there is no trouble. */
+void kafka_replace_soon(struct kafka *kafka);
+/* Without a new one. */
+void kafka_drop_producer(struct kafka *kafka);
 /* Nothing keeps it from sending any more? Then the sender is told. */
 void kafka_release(struct kafka *kafka);
 /* Something is on its way: look at it from now on; at once if the instance is broken. */

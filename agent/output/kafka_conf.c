@@ -6,6 +6,7 @@
 
 static const char *const compressions[] = {"none", "gzip", "snappy", "lz4", "zstd", NULL};
 static const char *const verifications[] = {"full", "strict", "certificate", "none", NULL};
+static const char *const deliveries[] = {"at_least_once", "exactly_once", NULL};
 static const char *const truths[] = {"false", "true", NULL};
 
 #define AT(field) .at = offsetof(struct kafka, set.field)
@@ -128,6 +129,48 @@ const struct option kafka_options[] = {
      .doc = "Send an event, event.dataset posta.end, for the end of each generation of a log, so "
             "that posta verify sees what is missing there too. Who reads the topic sees them as "
             "events."},
+    {.name = "delivery",
+     .type = OPT_WORD,
+     .words = deliveries,
+     .def = "at_least_once",
+     .own = true,
+     AT(delivery),
+     .doc =
+         "at_least_once: after a kill or a broken connection some events may come twice, with the "
+         "same event.id. exactly_once: events go in transactions, readers with isolation.level "
+         "read_committed see each once; needs queue.disk."},
+    {.name = "transaction.id",
+     .type = OPT_TEXT,
+     .own = true,
+     AT(txn_id),
+     .doc =
+         "exactly_once: transactional id and consumer group, of this posta alone; posta.<agent id> "
+         "if not set."},
+    {.name = "transaction.interval",
+     .type = OPT_DURATION,
+     .def = "500ms",
+     .min = "10ms",
+     .max = "1m",
+     .own = true,
+     AT(txn_interval_ns),
+     .doc = "exactly_once: a transaction is committed so long after its first event."},
+    {.name = "transaction.max_bytes",
+     .type = OPT_BYTES,
+     .def = "4MB",
+     .min = "64KB",
+     .max = "64MB",
+     .own = true,
+     AT(txn_bytes),
+     .doc = "exactly_once: or when its events have so many bytes."},
+    {.name = "transaction.timeout",
+     .type = OPT_DURATION,
+     .def = "10s",
+     .min = "1s",
+     .max = "15m",
+     .own = true,
+     AT(txn_timeout_ns),
+     .doc = "exactly_once: brokers abort a transaction that is open for longer; until then readers "
+            "with read_committed wait behind it."},
     {.name = "stall_timeout",
      .type = OPT_DURATION,
      .def = "2m",
@@ -303,6 +346,22 @@ static int set_tunables(const struct kafka *kafka, rd_kafka_conf_t *conf, struct
                                 : 0;
 }
 
+/* What a transaction cannot hold in time is aborted with it, and sent again. No request may wait for longer. */
+static int set_transactions(const struct kafka *kafka, rd_kafka_conf_t *conf, struct err *err)
+{
+    const struct kafka_settings *s = &kafka->set;
+    if (!kafka->txn.id)
+        return 0;
+    if (s->timeout_ns > s->txn_timeout_ns &&
+        set_ms(conf, "socket.timeout.ms", s->txn_timeout_ns, err))
+        return -1;
+    return set(conf, "transactional.id", kafka->txn.id, err) ||
+                   set_ms(conf, "transaction.timeout.ms", s->txn_timeout_ns, err) ||
+                   set_ms(conf, "message.timeout.ms", s->txn_timeout_ns, err)
+               ? -1
+               : 0;
+}
+
 static int set_security(const struct kafka_settings *s, rd_kafka_conf_t *conf, struct err *err)
 {
     static const char *const protocols[2][2] = {{"plaintext", "ssl"},
@@ -354,7 +413,7 @@ int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **out, struct err
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const struct kafka_settings *s = &kafka->set;
     if (set_hosts(conf, &s->hosts, err) || set_fixed(conf, err) || set_tunables(kafka, conf, err) ||
-        set_security(s, conf, err)) {
+        set_transactions(kafka, conf, err) || set_security(s, conf, err)) {
         rd_kafka_conf_destroy(conf);
         return -1;
     }

@@ -98,6 +98,8 @@ int producer_new(struct kafka *kafka, struct producer **out, struct err *err)
 static void *destroy(void *arg)
 {
     struct producer *producer = arg;
+    if (producer->txn_thread)
+        txn_thread_free(producer->txn_thread);
     rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
     for (unsigned i = 0; i < producer->n_topics; i++)
@@ -119,6 +121,8 @@ static void release_handles(struct producer *producer, struct loop *loop)
     }
     if (producer->io.fd >= 0)
         loop_remove(loop, &producer->io);
+    if (producer->txn_thread)
+        txn_thread_leave(producer->txn_thread);
 }
 
 void producer_free(struct producer *producer, struct loop *loop, int wait_ms)

@@ -13,7 +13,7 @@
 
 enum { EVENTS_PER_TURN = 256 };
 
-static void note_up(struct kafka *kafka)
+void kafka_note_up(struct kafka *kafka)
 {
     if (!kafka->is_up)
         log_info("kafka", "delivering to topic %s%s", kafka->topic_names[0],
@@ -43,18 +43,27 @@ static bool may_fit_alone(struct kafka *kafka, const rd_kafka_message_t *msg)
     return true;
 }
 
+static bool is_purged(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
+}
+
 static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
     uint64_t token = kafka_token_of(msg->_private);
     kafka->stats.in_flight--;
+    if (kafka->txn.is_used && (!msg->err || is_purged(msg->err)))
+        return; /* the commit decides, or who has it aborted */
     if (!msg->err) {
         kafka->stats.acked++;
         kafka->env.verdict(kafka->env.arg, token, VERDICT_DELIVERED, NULL, NULL, 0);
-        note_up(kafka);
+        kafka_note_up(kafka);
     } else if (kafka_is_poison(msg->err) && !may_fit_alone(kafka, msg)) {
         kafka->stats.refused++;
         kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(msg->err),
                            msg->payload, msg->len);
+        if (kafka->txn.is_used)
+            kafka_txn_abort(kafka); /* librdkafka lets no transaction go on without it */
     } else {
         kafka->stats.failed++;
         kafka_hold(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
@@ -82,7 +91,11 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
 {
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
     const char *text = rd_kafka_event_error_string(event);
+    char fatal[256];
     kafka->stats.connection_errors++;
+    kafka_txn_note_error(kafka, code == RD_KAFKA_RESP_ERR__FATAL
+                                    ? rd_kafka_fatal_error(kafka->producer->rk, fatal, sizeof fatal)
+                                    : code);
     if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) {
         kafka_must_replace(kafka);
         log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka",

@@ -33,6 +33,13 @@ void kafka_must_replace(struct kafka *kafka)
     kafka->must_replace = true;
 }
 
+void kafka_replace_soon(struct kafka *kafka)
+{
+    kafka->must_replace = true;
+    kafka->hold_until_ns = 0;
+    kafka_watch(kafka);
+}
+
 void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic)
 {
     static struct log_limit limit;
@@ -56,16 +63,26 @@ int kafka_start_producer(struct kafka *kafka, struct err *err)
     kafka->last_progress_ns = loop_now(kafka->env.loop);
     loop_defer(kafka->env.loop,
                &kafka->more); /* what came before the bell was hung up rings it not */
+    if (kafka_txn_start(kafka, err)) {
+        kafka_drop_producer(kafka);
+        return -1;
+    }
     return 0;
+}
+
+void kafka_drop_producer(struct kafka *kafka)
+{
+    producer_free(kafka->producer, kafka->env.loop, 0);
+    kafka->producer = NULL;
+    kafka->stats.in_flight = 0;
+    kafka->is_busy = true; /* until release */
 }
 
 static void replace_producer(struct kafka *kafka)
 {
     struct err err;
-    producer_free(kafka->producer, kafka->env.loop, 0);
-    kafka->producer = NULL;
-    kafka->stats.in_flight = 0;
-    kafka->is_busy = true; /* until release */
+    kafka_txn_stop(kafka);
+    kafka_drop_producer(kafka);
     if (kafka_check_tls(&kafka->set.tls, &err) || kafka_start_producer(kafka, &err)) {
         log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "kafka", "%s; tried again", err.text);
         return;
@@ -73,12 +90,14 @@ static void replace_producer(struct kafka *kafka)
     kafka->must_replace = false;
     kafka->is_batch_refused = false;
     kafka->is_held = false;
-    kafka->env.again(kafka->env.arg);
+    if (!kafka->txn.is_used) /* else what has become of the transaction decides */
+        kafka->env.again(kafka->env.arg);
 }
 
 void kafka_release(struct kafka *kafka)
 {
-    if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer) {
+    if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer &&
+        kafka_txn_takes(kafka)) {
         kafka->is_busy = false;
         kafka->env.room(kafka->env.arg);
     }
@@ -94,6 +113,14 @@ void kafka_watch(struct kafka *kafka)
 {
     if (kafka->must_replace || !timer_is_set(&kafka->supervise)) /* sends must not push it away */
         loop_set_timer(kafka->env.loop, &kafka->supervise, kafka->must_replace ? 0 : SUPERVISE_NS);
+}
+
+static void send_again(struct kafka *kafka)
+{
+    if (!kafka->txn.is_used)
+        kafka->env.again(kafka->env.arg);
+    else if (kafka->txn.n_tokens)
+        kafka_txn_abort(kafka);
 }
 
 void kafka_supervise(void *arg)
@@ -113,7 +140,7 @@ void kafka_supervise(void *arg)
         replace_producer(kafka);
     } else if (is_time && is_settled) {
         kafka->is_held = false;
-        kafka->env.again(kafka->env.arg);
+        send_again(kafka);
     }
     kafka_release(kafka);
     if (kafka->stats.in_flight > 0 || kafka->is_held || kafka->must_replace)
