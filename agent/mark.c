@@ -136,8 +136,7 @@ static bool read_places(const char *at, struct window_mark *mark)
     return true;
 }
 
-/* 1 = there is a place for this spool, 0 = none, -1 = it cannot be read. */
-static int read_mark(const char *text, const char *uuid, struct window_mark *mark)
+int mark_read(const char *text, const char *uuid, struct window_mark *mark)
 {
     const char *at = strstr(text, uuid);
     *mark = (struct window_mark) {.n_bits = 0};
@@ -185,7 +184,7 @@ static void resume_one(struct sender *sender, const char *text)
     struct window_mark mark;
     struct buf uuid = BUF_INIT;
     spool_append_uuid(sender->conf.spool, &uuid);
-    int rc = text ? read_mark(text, buf_str(&uuid), &mark) : 0;
+    int rc = text ? mark_read(text, buf_str(&uuid), &mark) : 0;
     buf_free(&uuid);
     if (rc > 0)
         go_on(sender, &mark);

@@ -57,10 +57,10 @@ void sender_move_cursor(struct sender *sender)
     struct spool_pos pos;
     if (!window_advance(&sender->win, sender->keeps_marks, &pos))
         return;
-    if (sender->keeps_marks)
-        sender->output->settle(sender->self, false); /* it moves when the output has stored that */
-    else
+    if (!sender->keeps_marks)
         sender_go_to(sender, pos);
+    else if (sender->win.passed > sender->mark.first) /* else the output has been told that */
+        sender->output->settle(sender->self, false);
 }
 
 static bool bury_or_wait(struct sender *sender, const char *why, const char *bytes, size_t len)
@@ -257,6 +257,7 @@ static void send_again(void *arg)
         if (!first->all[i])
             continue;
         window_forget_out(&first->all[i]->win);
+        first->all[i]->mark.first = 0; /* that mark is not stored */
         sender_read_again(first->all[i]);
     }
 }

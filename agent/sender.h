@@ -214,6 +214,8 @@ static inline const struct chain *chain_of_input(const struct sender *sender, un
 void sender_mark(void *arg, struct buf *into);
 void sender_stored(void *arg);
 int sender_resume(void *arg, const char *mark, struct err *err) MUST_CHECK;
+/* What a mark says of the spool with this uuid. 1 = its place (mark->first is not set), 0 = nothing, -1 = it cannot be read. */
+int mark_read(const char *text, const char *uuid, struct window_mark *mark);
 
 /* ---- strand.c: logs that hold something ---- */
 

@@ -242,6 +242,7 @@ offsets.topic.replication.factor=3
 transaction.state.log.num.partitions=1
 transaction.state.log.replication.factor=3
 transaction.state.log.min.isr=2
+transaction.abort.timed.out.transaction.cleanup.interval.ms=1000
 group.initial.rebalance.delay.ms=0
 log.retention.ms=-1
 log.retention.bytes=-1

@@ -6,6 +6,7 @@
  *   brokers N                              wait until N brokers are known
  *   topic NAME PARTITIONS REPLICAS [k=v..] create; that it exists already is fine
  *   delete NAME                            delete a topic
+ *   forget GROUP                           delete a consumer group and its offsets; that there is none is fine
  *   acl PRINCIPAL TYPE PATTERN NAME OPS    allow; TYPE topic|group|cluster|txn, PATTERN literal|prefixed, OPS a,b,c
  *   settled TOPIC                          write one record that all replicas must confirm: proof that every broker has
  *                                          read the cluster's metadata up to this topic, the ACLs before it included
@@ -226,6 +227,30 @@ static bool create_topic(struct admin *adm, char **words, int n_words)
     return done;
 }
 
+static bool forget_group(struct admin *adm, char **words, int n_words)
+{
+    rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(words[1]);
+    rd_kafka_event_t *ev;
+    size_t n;
+    bool done = false;
+
+    (void)n_words;
+    rd_kafka_DeleteGroups(adm->rk, &group, 1, NULL, adm->queue);
+    rd_kafka_DeleteGroup_destroy(group);
+    ev = wait_answer(adm);
+    if (ev) {
+        const rd_kafka_group_result_t **results =
+            rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(ev), &n);
+        const rd_kafka_error_t *error = n == 1 ? rd_kafka_group_result_error(results[0]) : NULL;
+        done = n == 1 &&
+               (!error || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND);
+        if (error && !done)
+            failed(adm, rd_kafka_error_string(error));
+        rd_kafka_event_destroy(ev);
+    }
+    return done;
+}
+
 static bool delete_topic(struct admin *adm, char **words, int n_words)
 {
     rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(words[1]);
@@ -360,10 +385,10 @@ static bool settled(struct admin *adm, char **words, int n_words)
 
 /* ---- the command line ---- */
 
-static const struct command commands[] = {{"brokers", 2, brokers_known}, {"topic", 4, create_topic},
-                                          {"delete", 2, delete_topic},   {"acl", 6, allow},
-                                          {"settled", 2, settled},       {"insync", 1, all_in_sync},
-                                          {"describe", 1, describe},     {NULL, 0, NULL}};
+static const struct command commands[] = {
+    {"brokers", 2, brokers_known}, {"topic", 4, create_topic}, {"delete", 2, delete_topic},
+    {"forget", 2, forget_group},   {"acl", 6, allow},          {"settled", 2, settled},
+    {"insync", 1, all_in_sync},    {"describe", 1, describe},  {NULL, 0, NULL}};
 
 static const struct command *find_command(const char *name, int n_words)
 {

@@ -36,6 +36,8 @@ struct fake {
     bool delivers; /* each at once */
     bool cannot_open;
     bool wants_ends;
+    bool keeps_marks;
+    int n_settled, n_urgent;
     int n_closed;
 };
 
@@ -96,6 +98,18 @@ static inline bool fake_wants_ends(const void *self)
     return fake_now->wants_ends;
 }
 
+static inline bool fake_keeps_marks(const void *self)
+{
+    (void)self;
+    return fake_now->keeps_marks;
+}
+
+static inline void fake_settle(void *self, bool is_urgent)
+{
+    (void)self;
+    is_urgent ? fake_now->n_urgent++ : fake_now->n_settled++;
+}
+
 static const struct output fake_output = {.name = "fake",
                                           .doc = "",
                                           .open = fake_open,
@@ -103,6 +117,8 @@ static const struct output fake_output = {.name = "fake",
                                           .close = fake_close,
                                           .wants_spans = fake_wants_spans,
                                           .wants_ends = fake_wants_ends,
+                                          .keeps_marks = fake_keeps_marks,
+                                          .settle = fake_settle,
                                           .size = 1};
 
 /* ---- fixture ---- */
@@ -237,9 +253,10 @@ static inline void set_parsers(struct rig *rig, const char *yaml)
     problems_free(&problems);
 }
 
+static struct agent_identity identity = {.id = "0", .ephemeral_id = "1", .host = "host"};
+
 static inline int try_start(struct rig *rig, struct err *err)
 {
-    static const struct agent_identity identity = {.id = "0", .ephemeral_id = "1", .host = "host"};
     const struct sender_config config = {.loop = rig->loop,
                                          .spool = rig->spool,
                                          .settings = &rig->settings,
