@@ -28,12 +28,13 @@ int command_run(const struct cli_args *args)
 /* With the parts of a sender that check, test and verify need. */
 int output_run(struct settings *settings, output_use *use, void *arg)
 {
-    struct agent_identity identity = {.host = "test"};
+    struct agent_identity identity;
     struct loop *loop = NULL;
     struct sender *sender = NULL;
     struct err err;
     const struct sender_config config = {.settings = settings, .identity = &identity};
     int rc = loop_new(&loop, &err);
+    identity_peek(&identity, settings->globals.path_data);
     if (rc == 0)
         rc = sender_new(&sender, &config, &err);
     if (rc == 0) {

@@ -12,6 +12,8 @@
 
 #include <posta/log.h>
 
+#include <openssl/crypto.h>
+
 enum { CLOSE_WAIT_MS = 500 };
 
 static int kafka_check(void *self, const struct output_env *env, struct err *err)
@@ -23,6 +25,8 @@ static int kafka_check(void *self, const struct output_env *env, struct err *err
 static int kafka_open(void *self, const struct output_env *env, struct err *err)
 {
     struct kafka *kafka = self;
+    /* A librdkafka instance that is left behind must not find OpenSSL taken down under it at exit. */
+    OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     kafka->env = *env;
     kafka->more = (struct loop_task) {.run = kafka_serve, .arg = kafka};
     kafka->supervise = (struct loop_timer) {.fire = kafka_supervise, .arg = kafka};

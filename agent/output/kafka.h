@@ -94,6 +94,10 @@ int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct er
 int kafka_make_reader_conf(const struct kafka *kafka, rd_kafka_conf_t **conf,
                            struct err *err) MUST_CHECK;
 
+/* And for one who reads what this group committed. */
+int kafka_make_member_conf(const struct kafka *kafka, const char *group, rd_kafka_conf_t **conf,
+                           struct err *err) MUST_CHECK;
+
 /* ---- kafka_topic.c ---- */
 /* The topic of each input: output.kafka.topic with %{[fields.x]} filled in. */
 int kafka_name_topics(struct kafka *kafka, const struct output_env *env,

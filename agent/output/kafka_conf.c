@@ -408,6 +408,18 @@ int kafka_make_reader_conf(const struct kafka *kafka, rd_kafka_conf_t **out, str
     return 0;
 }
 
+int kafka_make_member_conf(const struct kafka *kafka, const char *group, rd_kafka_conf_t **out,
+                           struct err *err)
+{
+    if (kafka_make_reader_conf(kafka, out, err))
+        return -1;
+    if (set(*out, "group.id", group, err) || set(*out, "enable.auto.commit", "false", err)) {
+        rd_kafka_conf_destroy(*out);
+        return -1;
+    }
+    return 0;
+}
+
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **out, struct err *err)
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();

@@ -38,6 +38,8 @@ static const struct advice rows[] = {
     {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, NULL, "no broker can be reached"},
     {RD_KAFKA_RESP_ERR__AUTHENTICATION, NULL, "the broker refused user or password"},
     {RD_KAFKA_RESP_ERR__SSL, NULL, "TLS with the broker fails: check certificates and ports"},
+    {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "storing the place",
+     "posta's principal needs READ on the topic too"},
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL,
      "posta's principal has no right to write to the topic: give it WRITE and DESCRIBE"},
     {0, "Cluster authorization failed",

@@ -102,6 +102,41 @@ static int test_topic(struct kafka *kafka, unsigned route, FILE *to, struct err 
     return rc;
 }
 
+/* Under a name of its own: with its own it would stop a posta that is running. */
+static int test_transactions(struct kafka *kafka, FILE *to, struct err *err)
+{
+    static struct txn_result result; /* some KB */
+    rd_kafka_conf_t *reader;
+    if (!kafka->txn.is_used)
+        return 0;
+    if (kafka_make_member_conf(kafka, kafka->txn.id, &reader, err))
+        return -1;
+    const struct txn_thread_config config = {.rk = kafka->producer->rk,
+                                             .reader = reader,
+                                             .group = kafka->txn.id,
+                                             .topic = kafka->topic_names[0],
+                                             .timeout_ms = TEST_WAIT_MS};
+    fprintf(to, "  transactions as %s... ", kafka->txn.id);
+    fflush(to);
+    if (txn_try(&config, &result) == TXN_DONE) {
+        fprintf(to, "OK\n");
+        return 0;
+    }
+    fprintf(to, "FAILED\n");
+    return err_set(err, ERR_DENIED, "%s: %s (id and group %s, which begin as those that are used)",
+                   result.text, kafka_advice(result.code, result.text), kafka->txn.id);
+}
+
+static int name_test(struct kafka *kafka, struct err *err)
+{
+    if (kafka_txn_init(kafka, err))
+        return -1;
+    char *id = kafka->txn.id;
+    kafka->txn.id = id ? mem_printf("%s.test", id) : NULL;
+    free(id);
+    return 0;
+}
+
 static int run_test(struct kafka *kafka, FILE *to, struct err *err)
 {
     bool has_name = false;
@@ -109,12 +144,12 @@ static int run_test(struct kafka *kafka, FILE *to, struct err *err)
         has_name |= test_name(kafka->set.hosts.at[i], to);
     if (!has_name)
         return err_set(err, ERR_AGAIN, "no name in output.kafka.hosts resolves");
-    if (producer_new(kafka, &kafka->producer, err))
+    if (name_test(kafka, err) || producer_new(kafka, &kafka->producer, err))
         return -1;
     int rc = 0;
     for (unsigned i = 0; i < kafka->env.n_routes && rc == 0; i++)
         rc = test_topic(kafka, i, to, err);
-    return rc;
+    return rc == 0 ? test_transactions(kafka, to, err) : rc;
 }
 
 int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err)

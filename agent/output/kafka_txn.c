@@ -414,7 +414,11 @@ int kafka_txn_start(struct kafka *kafka, struct err *err)
     struct txn *txn = &kafka->txn;
     if (!txn->is_used)
         return 0;
+    rd_kafka_conf_t *reader;
+    if (kafka_make_member_conf(kafka, txn->id, &reader, err))
+        return -1;
     const struct txn_thread_config config = {.rk = kafka->producer->rk,
+                                             .reader = reader,
                                              .group = txn->id,
                                              .topic = kafka->topic_names[0],
                                              .timeout_ms = (int)(kafka->set.timeout_ns / NS_PER_MS),

@@ -2,6 +2,7 @@
  *
  *     kafka_txn.c         what a transaction holds, when it ends, what is known of it afterwards; loop thread
  *     kafka_txn_thread.c  librdkafka's calls that wait for brokers, on a thread of the producer
+ *     kafka_txn_read.c    what mark was stored last
  *
  * Only the kafka_*.c files include it.
  */
@@ -14,6 +15,18 @@
 #include <posta/output.h>
 
 struct kafka;
+
+struct txn_result;
+
+/* ---- kafka_txn_read.c ---- */
+
+struct mark_reader {
+    const rd_kafka_conf_t *conf; /* with the group's id */
+    const char *topic;
+    int timeout_ms;
+};
+/* Fills has_mark and mark. 1 = no answer yet, -1 = it cannot be read: code and text say why. Blocks; any thread. */
+int txn_read_mark(const struct mark_reader *reader, struct txn_result *result);
 
 /* ---- kafka_txn_thread.c ---- */
 
@@ -45,6 +58,7 @@ struct txn_result {
 
 struct txn_thread_config {
     rd_kafka_t *rk;
+    rd_kafka_conf_t *reader;   /* of a reader in the group; taken, also on failure */
     const char *group, *topic; /* borrowed during the call */
     int timeout_ms;            /* of one request */
     struct loop *loop;
@@ -62,6 +76,9 @@ enum txn_job txn_thread_result(struct txn_thread *thread, const struct txn_resul
 /* It tells nobody any more. Then any thread may end it, which waits for the call it is in. */
 void txn_thread_leave(struct txn_thread *thread);
 void txn_thread_free(struct txn_thread *thread);
+
+/* What a transaction needs, one after the other, without leaving a trace but the id: for `test output`; any thread, no loop. */
+enum txn_outcome txn_try(const struct txn_thread_config *config, struct txn_result *result);
 
 /* ---- kafka_txn.c ---- */
 

@@ -6,7 +6,7 @@
  * On close: leave on the loop thread, then free on any thread, which waits for the call.
  *
  * The mark is the metadata of an offset that the group committed, for partition 0 of the topic: "simple" commits, nobody joins
- * the group. Offsets of transactions that have not ended are waited for (KIP-447).
+ * the group.
  */
 #include "kafka_txn.h"
 
@@ -18,7 +18,7 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-enum { SLICE_MS = 1000, READ_PAUSE_US = 50 * 1000, THREAD_STACK_BYTES = 256 * 1024 };
+enum { SLICE_MS = 1000, THREAD_STACK_BYTES = 256 * 1024 };
 
 struct txn_thread {
     struct txn_thread_config conf;
@@ -92,96 +92,23 @@ static rd_kafka_topic_partition_list_t *place_of_mark(const struct txn_thread *t
     return list;
 }
 
-static void ask_mark(struct txn_thread *thread, rd_kafka_queue_t *replies)
-{
-    char text[128];
-    rd_kafka_topic_partition_list_t *list = place_of_mark(thread);
-    rd_kafka_ListConsumerGroupOffsets_t *ask =
-        rd_kafka_ListConsumerGroupOffsets_new(thread->group, list);
-    rd_kafka_AdminOptions_t *options =
-        rd_kafka_AdminOptions_new(thread->conf.rk, RD_KAFKA_ADMIN_OP_LISTCONSUMERGROUPOFFSETS);
-    rd_kafka_error_t *error = rd_kafka_AdminOptions_set_require_stable_offsets(options, 1);
-    if (error)
-        rd_kafka_error_destroy(error); /* only of options of another kind */
-    (void)rd_kafka_AdminOptions_set_request_timeout(options, thread->conf.timeout_ms, text,
-                                                    sizeof text);
-    rd_kafka_ListConsumerGroupOffsets(thread->conf.rk, &ask, 1, options, replies);
-    rd_kafka_AdminOptions_destroy(options);
-    rd_kafka_ListConsumerGroupOffsets_destroy(ask);
-    rd_kafka_topic_partition_list_destroy(list);
-}
-
-static rd_kafka_resp_err_t take_mark(struct txn_thread *thread, const rd_kafka_event_t *event)
-{
-    struct txn_result *result = &thread->result;
-    size_t n = 0;
-    const rd_kafka_ListConsumerGroupOffsets_result_t *reply =
-        rd_kafka_event_ListConsumerGroupOffsets_result((rd_kafka_event_t *)(uintptr_t)event);
-    const rd_kafka_group_result_t **groups =
-        reply ? rd_kafka_ListConsumerGroupOffsets_result_groups(reply, &n) : NULL;
-    if (n != 1)
-        return RD_KAFKA_RESP_ERR__BAD_MSG;
-    const rd_kafka_error_t *error = rd_kafka_group_result_error(groups[0]);
-    if (error)
-        return rd_kafka_error_code(error);
-    const rd_kafka_topic_partition_list_t *list = rd_kafka_group_result_partitions(groups[0]);
-    if (!list || list->cnt != 1)
-        return RD_KAFKA_RESP_ERR__BAD_MSG;
-    const rd_kafka_topic_partition_t *part = &list->elems[0];
-    if (part->err)
-        return part->err;
-    result->has_mark = part->offset >= 0 && part->metadata_size > 0;
-    if (result->has_mark)
-        snprintf(result->mark, sizeof result->mark, "%.*s", (int)part->metadata_size,
-                 (const char *)part->metadata);
-    return 0;
-}
-
-/* One question and its answer. */
-static rd_kafka_resp_err_t look_once(struct txn_thread *thread, rd_kafka_queue_t *replies)
-{
-    ask_mark(thread, replies);
-    rd_kafka_event_t *event = rd_kafka_queue_poll(replies, thread->conf.timeout_ms + SLICE_MS);
-    if (!event)
-        return RD_KAFKA_RESP_ERR__TIMED_OUT;
-    rd_kafka_resp_err_t code = rd_kafka_event_error(event);
-    if (!code)
-        code = take_mark(thread, event);
-    rd_kafka_event_destroy(event);
-    return code;
-}
-
-static bool may_pass(rd_kafka_resp_err_t code)
-{
-    switch (code) {
-    case RD_KAFKA_RESP_ERR_UNSTABLE_OFFSET_COMMIT: /* a transaction is being ended */
-    case RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS:
-    case RD_KAFKA_RESP_ERR_COORDINATOR_NOT_AVAILABLE:
-    case RD_KAFKA_RESP_ERR_NOT_COORDINATOR:
-    case RD_KAFKA_RESP_ERR__TIMED_OUT:
-    case RD_KAFKA_RESP_ERR__TRANSPORT:
-    case RD_KAFKA_RESP_ERR__WAIT_COORD:
-    case RD_KAFKA_RESP_ERR_REQUEST_TIMED_OUT:
-        return true;
-    default:
-        return false;
-    }
-}
-
 static enum answer look(struct txn_thread *thread)
 {
-    rd_kafka_queue_t *replies = rd_kafka_queue_new(thread->conf.rk);
-    int64_t until_ns = clock_mono_ns() + thread->conf.timeout_ms * NS_PER_MS;
-    rd_kafka_resp_err_t code = look_once(thread, replies);
-    while (may_pass(code) && !must_end(thread) && clock_mono_ns() < until_ns) {
-        usleep(READ_PAUSE_US);
-        code = look_once(thread, replies);
+    struct txn_result *result = &thread->result;
+    const struct mark_reader reader = {
+        .conf = thread->conf.reader, .topic = thread->topic, .timeout_ms = thread->conf.timeout_ms};
+    enum answer answer;
+    switch (txn_read_mark(&reader, result)) {
+    case 0:
+        answer = ANSWER_OK;
+        break;
+    case 1:
+        answer = ANSWER_LATER;
+        break;
+    default:
+        answer = ANSWER_BROKEN;
     }
-    rd_kafka_queue_destroy(replies);
-    if (!code)
-        return ANSWER_OK;
-    note(thread, code, "reading the place of delivery back", rd_kafka_err2str(code));
-    return may_pass(code) ? ANSWER_LATER : ANSWER_BROKEN;
+    return answer;
 }
 
 static enum answer store_mark(struct txn_thread *thread)
@@ -260,6 +187,27 @@ static enum txn_outcome do_end(struct txn_thread *thread)
     return answer == ANSWER_OK ? begin(thread, TXN_DONE) : TXN_BROKEN;
 }
 
+enum txn_outcome txn_try(const struct txn_thread_config *config, struct txn_result *result)
+{
+    struct txn_thread thread = {
+        .conf = *config, .lock = PTHREAD_MUTEX_INITIALIZER, .mark = BUF_INIT};
+    thread.group = mem_dup(config->group);
+    thread.topic = mem_dup(config->topic);
+    buf_puts(&thread.mark, "0 test");
+    enum txn_outcome outcome = do_start(&thread);
+    if (outcome == TXN_DONE && store_mark(&thread) != ANSWER_OK)
+        outcome = TXN_BROKEN;
+    *result = thread.result;
+    if (outcome == TXN_DONE)
+        (void)answer_of(&thread, "",
+                        rd_kafka_abort_transaction(config->rk, -1)); /* else time does */
+    buf_free(&thread.mark);
+    free(thread.group);
+    free(thread.topic);
+    rd_kafka_conf_destroy(thread.conf.reader);
+    return outcome;
+}
+
 static void do_job(struct txn_thread *thread, enum txn_job job)
 {
     static enum txn_outcome (*const jobs[])(struct txn_thread *) = {
@@ -334,6 +282,7 @@ static void release(struct txn_thread *thread)
     buf_free(&thread->mark);
     free(thread->group);
     free(thread->topic);
+    rd_kafka_conf_destroy(thread->conf.reader);
     free(thread);
 }
 

@@ -118,8 +118,14 @@ removed() {
 
 no_right() {
     fresh right
+    once_config
+    equals "test output: transactions can be made" 0 "$(status test output -c "$DIR/posta.yml")"
+    says "... and it says so" "transactions as posta." "$LOG"
     once_config "  transaction.id: other.id"
     line 0
+    equals "test output without the right" 2 "$(status test output -c "$DIR/posta.yml")"
+    says "... says which one is missing" "needs WRITE and DESCRIBE on the transactional id" "$LOG"
+    : >"$LOG"
     start_posta -E shutdown.deadline=100ms
     check "no right to the transactional id: it says which right is missing" until_true 20 log_has "needs WRITE and DESCRIBE on the transactional id"
     equals "... and goes on trying" running "$(kill -0 "$PID" && echo running)"
