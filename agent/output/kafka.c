@@ -107,6 +107,7 @@ static void kafka_close(void *self)
     producer_free(kafka->producer, kafka->env.loop, CLOSE_WAIT_MS);
     kafka->producer = NULL;
     kafka_free_topics(kafka);
+    kafka_forget_tls(&kafka->set.tls);
 }
 
 #define ROW(field, unit_text, text)                                                                \

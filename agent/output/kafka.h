@@ -2,23 +2,14 @@
 #ifndef OUTPUT_KAFKA_H
 #define OUTPUT_KAFKA_H
 
+#include "kafka_certs.h"
+
 #include <librdkafka/rdkafka.h>
 #include <posta/buf.h>
 #include <posta/loop.h>
 #include <posta/output.h>
 
 enum kafka_compression { KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_LZ4, KAFKA_ZSTD };
-enum kafka_verification { VERIFY_FULL, VERIFY_STRICT, VERIFY_CERTIFICATE, VERIFY_NONE };
-
-/* output.kafka.ssl */
-struct kafka_tls {
-    int enabled; /* -1 = as it follows from the other keys */
-    struct str_list authorities;
-    char *certificate, *key, *key_passphrase;
-    int verification;
-    struct str_list protocols;
-    bool is_used; /* set by kafka_check_tls */
-};
 
 struct kafka_settings {
     bool enabled;
@@ -88,11 +79,6 @@ int kafka_make_reader_conf(const struct kafka *kafka, rd_kafka_conf_t **conf,
 int kafka_name_topics(struct kafka *kafka, const struct output_env *env,
                       struct err *err) MUST_CHECK;
 void kafka_free_topics(struct kafka *kafka);
-
-/* ---- kafka_tls.c ---- */
-/* Read and check the certificates before librdkafka sees them; sets tls->is_used. */
-int kafka_check_tls(struct kafka_tls *tls, struct err *err) MUST_CHECK;
-int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err *err) MUST_CHECK;
 
 /* ---- kafka_reports.c ---- */
 /* Task, and the bell of the queue: take what librdkafka has for us. arg: the kafka. */

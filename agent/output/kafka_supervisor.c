@@ -66,7 +66,7 @@ static void replace_producer(struct kafka *kafka)
     kafka->producer = NULL;
     kafka->stats.in_flight = 0;
     kafka->is_busy = true; /* until release */
-    if (kafka_check_tls(&kafka->set.tls, &err) || kafka_start_producer(kafka, &err)) {
+    if (kafka_start_producer(kafka, &err)) {
         log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "kafka", "%s; tried again", err.text);
         return;
     }

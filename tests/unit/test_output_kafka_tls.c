@@ -121,6 +121,7 @@ static int rig_close(void **state)
     close(rig->stderr_fd);
     close(rig->log_fd);
     nftw(rig->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    kafka_forget_tls(&rig->tls);
     free(rig->tls.certificate);
     free(rig->tls.key);
     free(rig->authority[0]);
