@@ -47,21 +47,29 @@ void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic
 
 int kafka_start_producer(struct kafka *kafka, struct err *err)
 {
-    if (producer_new(kafka, &kafka->producer, err)) {
-        kafka->producer = NULL;
+    struct producer *producer;
+    if (producer_new(kafka, &producer, err))
         return -1;
-    }
+    kafka_adopt(kafka, producer);
+    kafka_warm_up(kafka);
+    return 0;
+}
+
+void kafka_adopt(struct kafka *kafka, struct producer *producer)
+{
+    kafka->producer = producer;
     kafka->producer->io.ready = kafka_serve;
     kafka->producer->io.arg = kafka;
     kafka->last_progress_ns = loop_now(kafka->env.loop);
     loop_defer(kafka->env.loop,
                &kafka->more); /* what came before the bell was hung up rings it not */
-    return 0;
 }
 
 static void replace_producer(struct kafka *kafka)
 {
     struct err err;
+    if (kafka_finish_switch(kafka)) /* a new one with renewed certificates waits */
+        return;
     producer_free(kafka->producer, kafka->env.loop, 0);
     kafka->producer = NULL;
     kafka->stats.in_flight = 0;
@@ -78,7 +86,8 @@ static void replace_producer(struct kafka *kafka)
 
 void kafka_release(struct kafka *kafka)
 {
-    if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer) {
+    if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer &&
+        !kafka_is_draining(kafka)) {
         kafka->is_busy = false;
         kafka->env.room(kafka->env.arg);
     }
