@@ -12,7 +12,7 @@ struct walk {
     int n_links;
 };
 
-/* Take the next name off the rest. Empty names and "." are nothing; false at the end. */
+/* Take the next name off the rest. False at the end. */
 static bool next_name(struct walk *walk, struct buf *name)
 {
     const char *rest = buf_str(&walk->rest);
@@ -47,6 +47,8 @@ static bool step(struct walk *walk, const char *name,
     char target[4096];
     struct stat st;
     size_t len = walk->at.len;
+    if (strcmp(name, ".") == 0)
+        return true;
     buf_printf(&walk->at, "%s%s", len > 1 || walk->at.data[0] != '/' ? "/" : "", name);
     ssize_t n = readlink(buf_str(&walk->at), target, sizeof target);
     bool is_dir = n < 0 && stat(buf_str(&walk->at), &st) == 0 && S_ISDIR(st.st_mode);
