@@ -36,6 +36,8 @@ static int kafka_open(void *self, const struct output_env *env, struct err *err)
     log_info("kafka", "librdkafka %s, %s, topic %s%s", rd_kafka_version_str(),
              kafka->set.tls.is_used ? "TLS" : "no TLS", kafka->topic_names[0],
              env->n_routes > 1 ? " and others" : "");
+    kafka_say_faults();
+    kafka_watch_certs(kafka);
     return 0;
 }
 
@@ -65,7 +67,8 @@ static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t t
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
-    if (kafka->is_held || kafka->must_replace || !kafka->producer || !kafka_txn_takes(kafka))
+    if (kafka->is_held || kafka->must_replace || !kafka->producer || kafka_is_draining(kafka) ||
+        !kafka_txn_takes(kafka))
         return busy(kafka, err);
     rd_kafka_headers_t *headers =
         ev->span && kafka->set.posta_headers ? kafka_make_headers(ev->span) : NULL;
@@ -111,10 +114,12 @@ static void kafka_close(void *self)
         loop_cancel_timer(kafka->env.loop, &kafka->supervise);
         loop_drop_task(kafka->env.loop, &kafka->more);
     }
+    kafka_leave_certs(kafka);
     producer_free(kafka->producer, kafka->env.loop, CLOSE_WAIT_MS);
     kafka->producer = NULL;
     kafka_txn_free(kafka);
     kafka_free_topics(kafka);
+    kafka_forget_tls(&kafka->set.tls);
 }
 
 #define ROW(field, unit_text, text)                                                                \
@@ -132,6 +137,12 @@ static const struct stat_row kafka_stat_rows[] = {
     ROW(is_fenced, "yes or no", "1: another posta has this one's id, nothing is sent"),
     ROW(producers_made, "connections", "librdkafka instances made"),
     ROW(connection_errors, "errors", "errors of connections"),
+    ROW(certificates_renewed, "times", "changes to renewed certificates"),
+    ROW(certificates_refused, "times", "changed certificates that could not be used"),
+    ROW(certificate_expires, "seconds", "when posta's certificate ends, since the epoch"),
+    ROW(certificate_days_left, "days", "whole days until posta's certificate ends"),
+    ROW(authority_expires, "seconds", "when the first of the authorities ends, since the epoch"),
+    ROW(authority_days_left, "days", "whole days until the first of the authorities ends"),
     {0},
 };
 

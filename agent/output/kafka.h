@@ -2,6 +2,8 @@
 #ifndef OUTPUT_KAFKA_H
 #define OUTPUT_KAFKA_H
 
+#include "kafka_certs.h"
+#include "kafka_probe.h"
 #include "kafka_txn.h"
 
 #include <librdkafka/rdkafka.h>
@@ -10,19 +12,7 @@
 #include <posta/output.h>
 
 enum kafka_compression { KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_LZ4, KAFKA_ZSTD };
-enum kafka_verification { VERIFY_FULL, VERIFY_STRICT, VERIFY_CERTIFICATE, VERIFY_NONE };
-
 enum kafka_delivery { DELIVERY_AT_LEAST_ONCE, DELIVERY_EXACTLY_ONCE };
-
-/* output.kafka.ssl */
-struct kafka_tls {
-    int enabled; /* -1 = as it follows from the other keys */
-    struct str_list authorities;
-    char *certificate, *key, *key_passphrase;
-    int verification;
-    struct str_list protocols;
-    bool is_used; /* set by kafka_check_tls */
-};
 
 struct kafka_settings {
     bool enabled;
@@ -47,6 +37,8 @@ struct kafka_settings {
 struct kafka_stats {
     uint64_t sent, acked, refused, failed, in_flight, producers_made, connection_errors;
     uint64_t transactions, transactions_aborted, is_fenced;
+    uint64_t certificates_renewed, certificates_refused, certificate_expires, certificate_days_left,
+        authority_expires, authority_days_left;
 };
 
 /* One librdkafka instance and what belongs to it. */
@@ -57,6 +49,18 @@ struct producer {
     unsigned n_topics;
     struct loop_io io;             /* eventfd: the queue has something */
     struct txn_thread *txn_thread; /* NULL without transactions */
+    struct probe *probe;           /* NULL = nothing is being asked */
+};
+
+/* Certificates on their way in; all zero while there are none. */
+struct renewal {
+    struct kafka_pems *pems;
+    struct producer *next;
+    bool is_proven; /* the brokers took it: the instance in use is being drained */
+    int64_t drain_began_ns;
+    struct loop_timer deadline;
+    size_t n_refusals;
+    char trouble[512]; /* what its instance said last */
 };
 
 struct kafka {
@@ -71,13 +75,17 @@ struct kafka {
      *   is_held           a refusal that may pass          all in flight has its report and hold_until_ns is over
      *   is_batch_refused  (held) the batch was too large   a new producer with smaller batches, then as is_held
      *   must_replace      the producer is broken           a new producer, from hold_until_ns on
-     *   producer NULL     none could be made               tried again each second */
+     *   producer NULL     none could be made               tried again each second
+     *   kafka_is_draining certificates were renewed        the new producer is in its place */
     bool is_busy, is_held, is_batch_refused, must_replace;
     uint64_t batch_bytes;  /* 0 = max_message_bytes */
     int64_t hold_until_ns; /* for is_held and must_replace */
     unsigned n_back_offs;  /* in a row, without a delivery between */
     int64_t last_progress_ns;
-    bool is_up; /* the last report was a success: for saying changes only */
+    bool is_up;        /* the last report was a success: for saying changes only */
+    bool knows_copies; /* how safe topics are was said */
+    struct certs *certs;
+    struct renewal renewal;
     struct txn txn;
     struct kafka_stats stats;
 };
@@ -104,11 +112,6 @@ int kafka_name_topics(struct kafka *kafka, const struct output_env *env,
                       struct err *err) MUST_CHECK;
 void kafka_free_topics(struct kafka *kafka);
 
-/* ---- kafka_tls.c ---- */
-/* Read and check the certificates before librdkafka sees them; sets tls->is_used. */
-int kafka_check_tls(struct kafka_tls *tls, struct err *err) MUST_CHECK;
-int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err *err) MUST_CHECK;
-
 /* ---- kafka_reports.c ---- */
 /* Task, and the bell of the queue: take what librdkafka has for us. arg: the kafka. */
 void kafka_serve(void *arg);
@@ -119,6 +122,8 @@ bool kafka_is_poison(rd_kafka_resp_err_t code);
 
 /* ---- kafka_supervisor.c ---- */
 int kafka_start_producer(struct kafka *kafka, struct err *err) MUST_CHECK;
+/* This instance is the one that is used from now on; the one before must be gone. */
+void kafka_adopt(struct kafka *kafka, struct producer *producer);
 /* The instance is broken: a new one takes its place, soon. */
 void kafka_must_replace(struct kafka *kafka);
 /* A refusal that may pass: nothing is sent for a while. */
@@ -138,9 +143,34 @@ void kafka_supervise(void *arg);
 int producer_new(struct kafka *kafka, struct producer **producer, struct err *err) MUST_CHECK;
 /* Destroys it in a thread of its own, waiting at most wait_ms; what is in flight is given up. */
 void producer_free(struct producer *producer, struct loop *loop, int wait_ms);
+/* Ask for the topics of this instance: rk and topics are filled in. At most one at a time. */
+int producer_probe(struct producer *producer, struct probe_config *ask, struct err *err) MUST_CHECK;
+/* In its done, or never. */
+void producer_end_probe(struct producer *producer);
 /* The partition of an event: which log it is from decides, so that order is kept. */
 void *kafka_pack_token(uint64_t token, uint32_t order_key);
 uint64_t kafka_token_of(const void *opaque);
+
+/* ---- kafka_switch.c: renewed certificates ---- */
+void kafka_watch_certs(struct kafka *kafka);
+void kafka_leave_certs(struct kafka *kafka);
+/* A proven instance waits until nothing is in flight: nothing is to be sent. */
+bool kafka_is_draining(const struct kafka *kafka);
+bool kafka_is_drained(const struct kafka *kafka);
+/* After each report: if that was the last one, change over. */
+void kafka_switch_if_drained(struct kafka *kafka);
+/* Change over now, whatever is in flight. False if no proven instance waits. */
+bool kafka_finish_switch(struct kafka *kafka);
+/* Replace the instance by this one, and send again what has no verdict. */
+void kafka_take_over(struct kafka *kafka, struct producer *next);
+
+/* ---- kafka_warm.c ---- */
+void kafka_warm_up(struct kafka *kafka);
+
+/* ---- kafka_version.c ---- */
+/* The nth known fault of that version, as a sentence behind "librdkafka X"; NULL = no more. */
+const char *kafka_fault_of(int version, unsigned n);
+void kafka_say_faults(void);
 
 /* ---- kafka_test.c: `posta test output` ---- */
 int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err);

@@ -95,11 +95,27 @@ int producer_new(struct kafka *kafka, struct producer **out, struct err *err)
     return 0;
 }
 
+int producer_probe(struct producer *producer, struct probe_config *ask, struct err *err)
+{
+    ask->rk = producer->rk;
+    ask->topics = producer->topics;
+    ask->n_topics = producer->n_topics;
+    return probe_new(&producer->probe, ask, err);
+}
+
+void producer_end_probe(struct producer *producer)
+{
+    probe_free(producer->probe);
+    producer->probe = NULL;
+}
+
 static void *destroy(void *arg)
 {
     struct producer *producer = arg;
     if (producer->txn_thread)
         txn_thread_free(producer->txn_thread);
+    if (producer->probe)
+        producer_end_probe(producer);
     rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
                                      RD_KAFKA_PURGE_F_NON_BLOCKING);
     for (unsigned i = 0; i < producer->n_topics; i++)
@@ -123,6 +139,8 @@ static void release_handles(struct producer *producer, struct loop *loop)
         loop_remove(loop, &producer->io);
     if (producer->txn_thread)
         txn_thread_leave(producer->txn_thread);
+    if (producer->probe)
+        probe_leave(producer->probe);
 }
 
 void producer_free(struct producer *producer, struct loop *loop, int wait_ms)

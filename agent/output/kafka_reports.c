@@ -13,6 +13,8 @@
 
 enum { EVENTS_PER_TURN = 256 };
 
+#define LOOK_NS (10 * NS_PER_S) /* at certificates, when TLS fails */
+
 void kafka_note_up(struct kafka *kafka)
 {
     if (!kafka->is_up)
@@ -48,6 +50,29 @@ static bool is_purged(rd_kafka_resp_err_t code)
     return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
 }
 
+/* Not the cluster's word on the event but the end of an instance. librdkafka 2.0 takes a connection that ends without TLS's
+ * good-bye for such, says that the event was not stored, which it cannot know, and goes on with those behind it. */
+static bool is_broken(rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__SSL || code == RD_KAFKA_RESP_ERR__BAD_MSG ||
+           code == RD_KAFKA_RESP_ERR__INCONSISTENT || code == RD_KAFKA_RESP_ERR__FATAL ||
+           is_purged(code);
+}
+
+static void take_failure(struct kafka *kafka, const rd_kafka_message_t *msg)
+{
+    kafka->stats.failed++;
+    if (!is_broken(msg->err)) {
+        kafka_hold(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
+        return;
+    }
+    kafka_must_replace(kafka);
+    log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka",
+                "events on their way were given up by librdkafka: %s; a new connection is made, "
+                "what has no acknowledgement is sent again",
+                rd_kafka_err2str(msg->err));
+}
+
 static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
     uint64_t token = kafka_token_of(msg->_private);
@@ -65,8 +90,7 @@ static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
         if (kafka->txn.is_used)
             kafka_txn_abort(kafka); /* librdkafka lets no transaction go on without it */
     } else {
-        kafka->stats.failed++;
-        kafka_hold(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
+        take_failure(kafka, msg);
     }
 }
 
@@ -105,6 +129,8 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
         return;
     }
     kafka->is_up = false;
+    if (code == RD_KAFKA_RESP_ERR__SSL)
+        certs_look_within(kafka->certs, LOOK_NS);
     say_trouble(code, text);
 }
 
@@ -156,5 +182,6 @@ void kafka_serve(void *arg)
     }
     if (kafka->must_replace || (kafka->is_held && !timer_is_set(&kafka->supervise)))
         loop_set_timer(kafka->env.loop, &kafka->supervise, 0);
+    kafka_switch_if_drained(kafka);
     kafka_release(kafka);
 }

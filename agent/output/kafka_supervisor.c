@@ -54,20 +54,27 @@ void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic
 
 int kafka_start_producer(struct kafka *kafka, struct err *err)
 {
-    if (producer_new(kafka, &kafka->producer, err)) {
-        kafka->producer = NULL;
+    struct producer *producer;
+    if (producer_new(kafka, &producer, err))
         return -1;
-    }
+    kafka_adopt(kafka, producer);
+    kafka_warm_up(kafka);
+    return 0;
+}
+
+void kafka_adopt(struct kafka *kafka, struct producer *producer)
+{
+    struct err err;
+    kafka->producer = producer;
     kafka->producer->io.ready = kafka_serve;
     kafka->producer->io.arg = kafka;
     kafka->last_progress_ns = loop_now(kafka->env.loop);
     loop_defer(kafka->env.loop,
                &kafka->more); /* what came before the bell was hung up rings it not */
-    if (kafka_txn_start(kafka, err)) {
-        kafka_drop_producer(kafka);
-        return -1;
+    if (kafka_txn_start(kafka, &err)) {
+        log_error("kafka", "%s; tried again", err.text);
+        kafka_must_replace(kafka);
     }
-    return 0;
 }
 
 void kafka_drop_producer(struct kafka *kafka)
@@ -81,13 +88,16 @@ void kafka_drop_producer(struct kafka *kafka)
 static void replace_producer(struct kafka *kafka)
 {
     struct err err;
+    if (kafka_finish_switch(kafka)) /* a new one with renewed certificates waits */
+        return;
     kafka_txn_stop(kafka);
     kafka_drop_producer(kafka);
-    if (kafka_check_tls(&kafka->set.tls, &err) || kafka_start_producer(kafka, &err)) {
+    kafka->must_replace = false;
+    if (kafka_start_producer(kafka, &err)) {
+        kafka->must_replace = true;
         log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "kafka", "%s; tried again", err.text);
         return;
     }
-    kafka->must_replace = false;
     kafka->is_batch_refused = false;
     kafka->is_held = false;
     if (!kafka->txn.is_used) /* else what has become of the transaction decides */
@@ -97,7 +107,7 @@ static void replace_producer(struct kafka *kafka)
 void kafka_release(struct kafka *kafka)
 {
     if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer &&
-        kafka_txn_takes(kafka)) {
+        !kafka_is_draining(kafka) && kafka_txn_takes(kafka)) {
         kafka->is_busy = false;
         kafka->env.room(kafka->env.arg);
     }

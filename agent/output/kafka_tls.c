@@ -1,7 +1,6 @@
 /* kafka_tls.c: certificates and keys are checked by us first, so that the message names the file and the cure. */
 #include "kafka.h"
 
-#include <posta/fs.h>
 #include <posta/log.h>
 
 #include <openssl/err.h>
@@ -9,28 +8,6 @@
 #include <openssl/x509.h>
 #include <sys/stat.h>
 #include <time.h>
-
-enum { PEM_BYTES_MAX = 1024 * 1024 };
-
-static bool is_inline(const char *text)
-{
-    return strstr(text, "-----BEGIN ") != NULL;
-}
-
-static int read_pem(const char *what, const char *text, struct buf *into, struct err *err)
-{
-    buf_clear(into);
-    if (is_inline(text))
-        buf_puts(into, text);
-    else if (fs_read_file(text, PEM_BYTES_MAX, into, err))
-        return err_wrap(err, "output.kafka.%s", what);
-    return 0;
-}
-
-static const char *name_of(const char *text)
-{
-    return is_inline(text) ? "the PEM text" : text;
-}
 
 static const char *openssl_reason(void)
 {
@@ -40,22 +17,49 @@ static const char *openssl_reason(void)
     return reason ? reason : "unknown reason";
 }
 
-static X509 *parse_certificate(const char *what, const char *text, struct err *err)
+/* ---- certificates ---- */
+
+static int64_t unix_time(const ASN1_TIME *time)
 {
-    struct buf pem = BUF_INIT;
-    if (read_pem(what, text, &pem, err)) {
-        buf_free(&pem);
-        return NULL;
-    }
-    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-    X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-    BIO_free(bio);
-    buf_free(&pem);
-    if (!cert)
-        err_set(err, ERR_CONFIG, "output.kafka.%s: %s holds no PEM certificate (%s)", what,
-                name_of(text), openssl_reason());
-    return cert;
+    struct tm tm = {0};
+    return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) : 0;
 }
+
+static void note_dates(struct cert_dates *dates, const X509 *cert)
+{
+    char name[sizeof dates->name] = "";
+    X509_NAME_oneline(X509_get_subject_name(cert), name, sizeof name);
+    cert_dates_add(dates, unix_time(X509_get0_notBefore(cert)), unix_time(X509_get0_notAfter(cert)),
+                   name);
+}
+
+/* All of a text, each into dates; the first is *first, if that is wanted. Returns how many, 0 if one of them is none. */
+static size_t parse_all(const struct buf *pem, struct cert_dates *dates, X509 **first)
+{
+    size_t n = 0;
+    X509 *cert;
+    BIO *bio = BIO_new_mem_buf(pem->len ? pem->data : "", (int)pem->len);
+    while ((cert = PEM_read_bio_X509(bio, NULL, NULL, NULL))) {
+        note_dates(dates, cert);
+        if (n++ == 0 && first)
+            *first = cert;
+        else
+            X509_free(cert);
+    }
+    BIO_free(bio);
+    bool is_end = ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE;
+    if (n && is_end)
+        ERR_clear_error();
+    return is_end ? n : 0;
+}
+
+static int not_parsed(const char *what, const char *setting, struct err *err)
+{
+    return err_set(err, ERR_CONFIG, "output.kafka.ssl.%s: %s holds no PEM certificate (%s)", what,
+                   kafka_pem_name(setting), openssl_reason());
+}
+
+/* ---- the key ---- */
 
 static int give_passphrase(char *into, int size, int is_write, void *arg)
 {
@@ -67,30 +71,24 @@ static int give_passphrase(char *into, int size, int is_write, void *arg)
     return (int)strlen(passphrase);
 }
 
-static EVP_PKEY *parse_key(const struct kafka_tls *tls, struct err *err)
+static EVP_PKEY *parse_key(const struct kafka_tls *tls, const struct kafka_pems *pems,
+                           struct err *err)
 {
-    struct buf pem = BUF_INIT;
-    if (read_pem("ssl.key", tls->key, &pem, err)) {
-        buf_free(&pem);
-        return NULL;
-    }
-    BIO *bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, tls->key_passphrase);
+    BIO *bio = BIO_new_mem_buf(pems->key.len ? pems->key.data : "", (int)pems->key.len);
+    EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, give_passphrase, pems->passphrase);
     BIO_free(bio);
-    OPENSSL_cleanse(pem.data, pem.len);
-    buf_free(&pem);
     if (!key)
         err_set(err, ERR_CONFIG,
                 "output.kafka.ssl.key: %s holds no private key that can be read (%s)%s",
-                name_of(tls->key), openssl_reason(),
-                tls->key_passphrase ? "" : "; is it encrypted? then set ssl.key_passphrase");
+                kafka_pem_name(tls->key), openssl_reason(),
+                pems->passphrase ? "" : "; is it encrypted? then set ssl.key_passphrase");
     return key;
 }
 
 static int check_key_mode(const char *path, struct err *err)
 {
     struct stat st;
-    if (is_inline(path))
+    if (kafka_is_inline(path))
         return 0;
     if (stat(path, &st) < 0)
         return err_sys(err, "output.kafka.ssl.key: %s", path);
@@ -100,75 +98,87 @@ static int check_key_mode(const char *path, struct err *err)
             "output.kafka.ssl.key: %s may be written by others (mode %04o): chmod 0600 %s", path,
             (unsigned)(st.st_mode & 07777), path);
     if (st.st_mode & S_IROTH)
-        log_warn("kafka", "private key %s may be read by everybody (mode %04o)", path,
-                 (unsigned)(st.st_mode & 07777));
+        log_limited(NULL, 86400 * NS_PER_S, LOG_WARN, "kafka",
+                    "private key %s may be read by everybody (mode %04o)", path,
+                    (unsigned)(st.st_mode & 07777));
     return 0;
 }
 
-static void say_dates(const char *path, const X509 *cert)
+/* ---- together ---- */
+
+static int check_match(const struct kafka_tls *tls, const struct kafka_pems *pems, X509 *cert,
+                       struct err *err)
 {
-    int days, seconds;
-    const ASN1_TIME *end = X509_get0_notAfter(cert);
-    if (!ASN1_TIME_diff(&days, &seconds, NULL, end))
-        return;
-    struct tm tm = {0};
-    char text[32] = "";
-    if (ASN1_TIME_to_tm(end, &tm))
-        strftime(text, sizeof text, "%Y-%m-%d %H:%M:%SZ", &tm);
-    if (days < 0 || seconds < 0)
-        log_error("kafka",
-                  "certificate %s expired on %s: brokers will refuse it; events wait in the spool "
-                  "until it is renewed",
-                  name_of(path), text);
-    else if (days < 14)
-        log_warn("kafka", "certificate %s expires on %s", name_of(path), text);
+    if (check_key_mode(tls->key, err))
+        return -1;
+    EVP_PKEY *key = parse_key(tls, pems, err);
+    int rc = key ? 0 : -1;
+    if (key && X509_check_private_key(cert, key) != 1) {
+        ERR_clear_error();
+        rc = err_set(err, ERR_CONFIG, "output.kafka.ssl.key: %s is not the key of certificate %s",
+                     kafka_pem_name(tls->key), kafka_pem_name(tls->certificate));
+    }
+    EVP_PKEY_free(key);
+    return rc;
 }
 
-static int check_pair(const struct kafka_tls *tls, struct err *err)
+static int check_pair(const struct kafka_tls *tls, struct kafka_pems *pems, struct err *err)
+{
+    if (!tls->certificate)
+        return 0;
+    X509 *cert = NULL;
+    pems->n_chain = parse_all(&pems->certificate, &pems->own, &cert);
+    int rc = pems->n_chain ? check_match(tls, pems, cert, err)
+                           : not_parsed("certificate", tls->certificate, err);
+    X509_free(cert);
+    return rc;
+}
+
+int kafka_check_pems(const struct kafka_tls *tls, struct kafka_pems *pems, struct err *err)
+{
+    ERR_clear_error();
+    for (size_t i = 0; i < pems->n_authorities; i++)
+        if (!parse_all(&pems->authorities[i], &pems->authority, NULL))
+            return not_parsed("certificate_authorities", tls->authorities.at[i], err);
+    return check_pair(tls, pems, err);
+}
+
+static int check_keys(struct kafka_tls *tls, struct err *err)
 {
     if (!tls->certificate != !tls->key)
         return err_set(err, ERR_CONFIG,
                        "output.kafka.ssl: %s is set without %s: give both or neither",
                        tls->key ? "key" : "certificate", tls->key ? "certificate" : "key");
-    if (!tls->certificate)
-        return 0;
-    X509 *cert = parse_certificate("ssl.certificate", tls->certificate, err);
-    EVP_PKEY *key = cert && check_key_mode(tls->key, err) == 0 ? parse_key(tls, err) : NULL;
-    int rc = key ? 0 : -1;
-    if (key && X509_check_private_key(cert, key) != 1) {
-        ERR_clear_error();
-        rc = err_set(err, ERR_CONFIG, "output.kafka.ssl.key: %s is not the key of certificate %s",
-                     name_of(tls->key), name_of(tls->certificate));
-    }
-    if (rc == 0)
-        say_dates(tls->certificate, cert);
-    EVP_PKEY_free(key);
-    X509_free(cert);
-    return rc;
-}
-
-static int check_authorities(const struct kafka_tls *tls, struct err *err)
-{
-    for (size_t i = 0; i < tls->authorities.n; i++) {
-        X509 *cert = parse_certificate("ssl.certificate_authorities", tls->authorities.at[i], err);
-        if (!cert)
-            return -1;
-        say_dates(tls->authorities.at[i], cert);
-        X509_free(cert);
-    }
+    if (tls->verification == VERIFY_NONE)
+        log_warn("kafka", "ssl.verification_mode is none: anybody can pretend to be the broker and "
+                          "read the logs");
     return 0;
 }
 
 int kafka_check_tls(struct kafka_tls *tls, struct err *err)
 {
+    struct kafka_pems *pems;
     bool is_named = tls->authorities.n || tls->certificate || tls->key || tls->protocols.n;
     tls->is_used = tls->enabled < 0 ? is_named : tls->enabled;
     if (!tls->is_used)
         return 0;
-    if (tls->verification == VERIFY_NONE)
-        log_warn("kafka", "ssl.verification_mode is none: anybody can pretend to be the broker and "
-                          "read the logs");
-    return check_authorities(tls, err) || check_pair(tls, err) ? -1 : 0;
+    if (check_keys(tls, err) || kafka_read_pems(tls, &pems, err))
+        return -1;
+    if (kafka_check_pems(tls, pems, err)) {
+        kafka_free_pems(pems);
+        return -1;
+    }
+    kafka_forget_tls(tls);
+    tls->pems = pems;
+    kafka_say_expiry(tls, clock_wall_ns() / NS_PER_S);
+    return 0;
+}
+
+void kafka_forget_tls(struct kafka_tls *tls)
+{
+    kafka_free_pems(tls->pems);
+    tls->pems = NULL;
+    tls->own_said = tls->authority_said = (struct expiry) {0};
 }
 
 /* ---- for librdkafka ---- */
@@ -179,32 +189,25 @@ static int set(rd_kafka_conf_t *conf, const char *name, const char *value, struc
 }
 
 /* All authorities as one text, since librdkafka takes one file or one text. */
-static int set_authorities(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err *err)
+static int set_authorities(const struct kafka_pems *pems, rd_kafka_conf_t *conf, struct err *err)
 {
-    struct buf all = BUF_INIT, one = BUF_INIT;
-    int rc = 0;
-    for (size_t i = 0; i < tls->authorities.n && rc == 0; i++) {
-        rc = read_pem("ssl.certificate_authorities", tls->authorities.at[i], &one, err);
-        buf_append(&all, one.data, one.len);
+    struct buf all = BUF_INIT;
+    for (size_t i = 0; i < pems->n_authorities; i++) {
+        buf_append(&all, pems->authorities[i].data, pems->authorities[i].len);
         buf_putc(&all, '\n');
     }
-    if (rc == 0 && tls->authorities.n)
-        rc = set(conf, "ssl.ca.pem", buf_str(&all), err);
+    int rc = pems->n_authorities ? set(conf, "ssl.ca.pem", buf_str(&all), err) : 0;
     buf_free(&all);
-    buf_free(&one);
     return rc;
 }
 
-/* By file where it is one: librdkafka before 2.8 sends intermediates only then. */
-static int set_pair(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err *err)
+static int set_pair(struct kafka_pems *pems, rd_kafka_conf_t *conf, struct err *err)
 {
-    if (!tls->certificate)
+    if (!pems->certificate.len)
         return 0;
-    if (set(conf, is_inline(tls->certificate) ? "ssl.certificate.pem" : "ssl.certificate.location",
-            tls->certificate, err) ||
-        set(conf, is_inline(tls->key) ? "ssl.key.pem" : "ssl.key.location", tls->key, err))
+    if (kafka_set_chain(pems, conf, err) || set(conf, "ssl.key.pem", buf_str(&pems->key), err))
         return -1;
-    return tls->key_passphrase ? set(conf, "ssl.key.password", tls->key_passphrase, err) : 0;
+    return pems->passphrase ? set(conf, "ssl.key.password", pems->passphrase, err) : 0;
 }
 
 int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err *err)
@@ -216,5 +219,5 @@ int kafka_set_tls(const struct kafka_tls *tls, rd_kafka_conf_t *conf, struct err
         set(conf, "enable.ssl.certificate.verification",
             tls->verification == VERIFY_NONE ? "false" : "true", err))
         return -1;
-    return set_authorities(tls, conf, err) || set_pair(tls, conf, err) ? -1 : 0;
+    return set_authorities(tls->pems, conf, err) || set_pair(tls->pems, conf, err) ? -1 : 0;
 }

@@ -85,6 +85,7 @@ static void be_open(struct kafka *kafka)
         return;
     }
     wait_for_end(kafka);
+    kafka_switch_if_drained(kafka);
     kafka_release(kafka);
 }
 
@@ -92,6 +93,12 @@ bool kafka_txn_takes(const struct kafka *kafka)
 {
     const struct txn *txn = &kafka->txn;
     return !txn->is_used || (txn->state == TXN_OPEN && !txn->must_abort && txn->has_claimed);
+}
+
+bool kafka_txn_is_empty(const struct kafka *kafka)
+{
+    const struct txn *txn = &kafka->txn;
+    return !txn->is_used || (txn->state == TXN_OPEN && txn->has_claimed && !txn->has_news);
 }
 
 static void note_news(struct kafka *kafka)

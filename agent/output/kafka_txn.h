@@ -121,6 +121,8 @@ int kafka_txn_start(struct kafka *kafka, struct err *err) MUST_CHECK;
 void kafka_txn_stop(struct kafka *kafka);
 /* May an event be sent now? Always without transactions. */
 bool kafka_txn_takes(const struct kafka *kafka);
+/* Nothing is in a transaction that is not committed. Always without transactions. */
+bool kafka_txn_is_empty(const struct kafka *kafka);
 /* An event was sent. */
 void kafka_txn_sent(struct kafka *kafka, uint64_t token, size_t len);
 /* What was sent in this transaction is to be sent again. */

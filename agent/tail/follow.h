@@ -10,11 +10,11 @@
 #include "gzip.h"
 #include "pattern.h"
 #include "tail.h"
-#include "watch.h"
 
 #include <posta/buf.h>
 #include <posta/regex.h>
 #include <posta/table.h>
+#include <posta/watch.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 

@@ -116,7 +116,7 @@ UNLINK_TOO=agent/spool/begin.c
 
 check_doors() {
     door '\bepoll_' 'epoll' agent/base/loop.c
-    door '\binotify_' 'inotify' agent/tail/watch.c
+    door '\binotify_' 'inotify' agent/base/watch.c
     door '\brd_kafka_|<librdkafka/' 'librdkafka' 'agent/output/kafka*' agent/main.c
     door '\b(fsync|fdatasync|sync_file_range|rename|renameat2?)\(' 'durable file work' agent/base/fs.c
     door '\bunlink(at)?\(' 'deleting files' agent/base/fs.c "$UNLINK_TOO"

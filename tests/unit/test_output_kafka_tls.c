@@ -1,21 +1,12 @@
 /* test_output_kafka_tls.c: certificates and keys that are not right are named before a broker is asked. */
 #include "output/kafka.h"
+#include "pki_test.h"
 
 #include <posta/log.h>
 
 #include <fcntl.h>
 #include <ftw.h>
-#include <openssl/evp.h>
-#include <openssl/pem.h>
-#include <openssl/x509.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h> /* wants the ones above */
 
 /* A folder with a pair that is right (posta.pem, posta.key) and others that are not. */
 struct rig {
@@ -30,50 +21,9 @@ static char *path_of(const struct rig *rig, const char *name)
     return mem_printf("%s/%s", rig->dir, name);
 }
 
-static FILE *make_file(const struct rig *rig, const char *name, mode_t mode)
-{
-    char *path = path_of(rig, name);
-    FILE *file = fopen(path, "we");
-    assert_non_null(file);
-    fchmod(fileno(file), mode);
-    free(path);
-    return file;
-}
-
-static void write_text(const struct rig *rig, const char *name, const char *text)
-{
-    FILE *file = make_file(rig, name, 0600);
-    fputs(text, file);
-    fclose(file);
-}
-
-static void write_key(const struct rig *rig, const char *name, EVP_PKEY *key, char *passphrase)
-{
-    FILE *file = make_file(rig, name, 0600);
-    assert_int_equal(PEM_write_PKCS8PrivateKey(file, key, passphrase ? EVP_aes_256_cbc() : NULL,
-                                               passphrase, passphrase ? (int)strlen(passphrase) : 0,
-                                               NULL, NULL),
-                     1);
-    fclose(file);
-}
-
-/* Signed by itself; ends so many seconds from now. */
 static void write_certificate(const struct rig *rig, const char *name, EVP_PKEY *key, long end_s)
 {
-    X509 *cert = X509_new();
-    X509_set_version(cert, 2);
-    ASN1_INTEGER_set(X509_get_serialNumber(cert), 1);
-    X509_gmtime_adj(X509_getm_notBefore(cert), -1000000);
-    X509_gmtime_adj(X509_getm_notAfter(cert), end_s);
-    X509_NAME_add_entry_by_txt(X509_get_subject_name(cert), "CN", MBSTRING_ASC,
-                               (const unsigned char *)"posta", -1, -1, 0);
-    X509_set_issuer_name(cert, X509_get_subject_name(cert));
-    X509_set_pubkey(cert, key);
-    assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-    FILE *file = make_file(rig, name, 0644);
-    assert_int_equal(PEM_write_X509(file, cert), 1);
-    fclose(file);
-    X509_free(cert);
+    pki_dated(rig->dir, name, key, -1000000, end_s);
 }
 
 static void make_pki(const struct rig *rig)
@@ -83,11 +33,11 @@ static void make_pki(const struct rig *rig)
     write_certificate(rig, "posta.pem", key, 100 * 86400);
     write_certificate(rig, "expired.pem", key, -1000);
     write_certificate(rig, "soon.pem", key, 5 * 86400);
-    write_key(rig, "posta.key", key, NULL);
-    write_key(rig, "encrypted.key", key, secret);
-    write_key(rig, "other.key", other, NULL);
-    write_text(rig, "rubbish.pem", "no certificate\n");
-    write_text(rig, "empty.pem", "");
+    pki_key(rig->dir, "posta.key", key, NULL);
+    pki_key(rig->dir, "encrypted.key", key, secret);
+    pki_key(rig->dir, "other.key", other, NULL);
+    pki_text(rig->dir, "rubbish.pem", "no certificate\n");
+    pki_text(rig->dir, "empty.pem", "");
     EVP_PKEY_free(key);
     EVP_PKEY_free(other);
 }
@@ -121,6 +71,7 @@ static int rig_close(void **state)
     close(rig->stderr_fd);
     close(rig->log_fd);
     nftw(rig->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    kafka_forget_tls(&rig->tls);
     free(rig->tls.certificate);
     free(rig->tls.key);
     free(rig->authority[0]);
@@ -309,6 +260,86 @@ static void an_encrypted_key(void **state)
     assert_fine(rig);
 }
 
+static void a_passphrase_in_a_file(void **state)
+{
+    struct rig *rig = *state;
+    set_pair(rig, "posta.pem", "encrypted.key");
+    pki_text(rig->dir, "passphrase", "secret\r\n");
+    rig->tls.key_passphrase_path = path_of(rig, "passphrase");
+    assert_fine(rig);
+    pki_text(rig->dir, "passphrase", "secret \n");
+    assert_refused(rig, ERR_CONFIG, "output.kafka.ssl.key: /tmp/",
+                   "holds no private key that can be read (");
+    char right[] = "secret"; /* goes before the file */
+    rig->tls.key_passphrase = right;
+    assert_fine(rig);
+    rig->tls.key_passphrase = NULL;
+    unlink(rig->tls.key_passphrase_path);
+    assert_refused(rig, ERR_GONE, "output.kafka.ssl.key_passphrase_path: open ", "/passphrase: No");
+    free(rig->tls.key_passphrase_path);
+}
+
+static void append_file(const struct rig *rig, const char *from, const char *to)
+{
+    char *command = mem_printf("cat %s/%s >>%s/%s", rig->dir, from, rig->dir, to);
+    assert_int_equal(system(command), 0);
+    free(command);
+}
+
+static size_t conf_text(const rd_kafka_conf_t *conf, const char *name, char *into, size_t size)
+{
+    return rd_kafka_conf_get(conf, name, into, &size) == RD_KAFKA_CONF_OK ? size : 0;
+}
+
+/* What librdkafka reads stays what was checked, whatever becomes of the file. */
+static void a_chain_is_given_whole(void **state)
+{
+    struct rig *rig = *state;
+    struct err err = ERR_INIT;
+    char path[8192] = "", text[8192] = "";
+    set_pair(rig, "posta.pem", "posta.key");
+    append_file(rig, "soon.pem", "posta.pem");
+    assert_fine(rig);
+    assert_int_equal(rig->tls.pems->n_chain, 2);
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    assert_int_equal(kafka_set_tls(&rig->tls, conf, &err), 0);
+    pki_text(rig->dir, "posta.pem", "changed meanwhile");
+    if (rd_kafka_version() < 0x02080000) {
+        assert_true(conf_text(conf, "ssl.certificate.location", path, sizeof path) > 1);
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        assert_true(read(fd, text, sizeof text) > 0);
+        close(fd);
+    } else {
+        assert_true(conf_text(conf, "ssl.certificate.pem", text, sizeof text) > 1);
+    }
+    assert_string_equal(text, buf_str(&rig->tls.pems->certificate));
+    assert_non_null(strstr(strstr(text, "END CERTIFICATE"), "BEGIN CERTIFICATE"));
+    rd_kafka_conf_destroy(conf);
+}
+
+static void a_chain_that_is_broken_off(void **state)
+{
+    struct rig *rig = *state;
+    set_pair(rig, "posta.pem", "posta.key");
+    append_file(rig, "soon.pem", "posta.pem");
+    struct stat st;
+    assert_int_equal(stat(rig->tls.certificate, &st), 0);
+    assert_int_equal(truncate(rig->tls.certificate, st.st_size - 100), 0);
+    assert_refused(rig, ERR_CONFIG, "output.kafka.ssl.certificate: /tmp/",
+                   "holds no PEM certificate (");
+}
+
+static void the_shortest_of_a_chain_counts(void **state)
+{
+    struct rig *rig = *state;
+    set_pair(rig, "posta.pem", "posta.key");
+    append_file(rig, "soon.pem", "posta.pem");
+    assert_fine(rig);
+    uint64_t days = cert_days_left(&rig->tls.pems->own, time(NULL));
+    assert_true(days == 4 || days == 5);
+    assert_string_equal(rig->tls.pems->own.name, "/CN=posta");
+}
+
 static void an_expired_certificate_is_only_said(void **state)
 {
     struct rig *rig = *state;
@@ -341,6 +372,10 @@ int main(void)
         CASE(one_without_the_other),
         CASE(who_may_touch_the_key),
         CASE(an_encrypted_key),
+        CASE(a_passphrase_in_a_file),
+        CASE(a_chain_is_given_whole),
+        CASE(a_chain_that_is_broken_off),
+        CASE(the_shortest_of_a_chain_counts),
         CASE(an_expired_certificate_is_only_said),
         CASE(verification_off_is_said),
     };

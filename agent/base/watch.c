@@ -5,7 +5,7 @@
  * fails with FULL and the owner looks by the clock.
  * On close: the descriptor takes all watches with it.
  */
-#include "watch.h"
+#include <posta/watch.h>
 
 #include <posta/buf.h>
 

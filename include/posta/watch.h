@@ -1,6 +1,6 @@
-/* watch.h: what happens in folders, and to single files. The only door to inotify. */
-#ifndef TAIL_WATCH_H
-#define TAIL_WATCH_H
+/* watch.h: what happens in folders, and to single files. The only door to inotify. Loop thread. */
+#ifndef POSTA_WATCH_H
+#define POSTA_WATCH_H
 
 #include <posta/err.h>
 #include <posta/loop.h>
