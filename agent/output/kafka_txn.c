@@ -167,8 +167,10 @@ static void arrived(struct kafka *kafka)
     txn->has_claimed = true;
     kafka->stats.transactions++;
     kafka->stats.acked += txn->n_tokens;
-    for (size_t i = 0; i < txn->n_tokens; i++)
+    for (size_t i = 0; i < txn->n_tokens; i++) {
         kafka->env.verdict(kafka->env.arg, txn->tokens[i], VERDICT_DELIVERED, NULL, NULL, 0);
+        kafka_got_through(kafka);
+    }
     if (txn->n_tokens)
         kafka_note_up(kafka);
     forget_pending(kafka);
