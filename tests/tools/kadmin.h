@@ -20,6 +20,7 @@ bool failed(struct admin *adm, const char *reason);
 
 /* Commands, each one try: true when done, false with the reason in adm->error. */
 bool create_topic(struct admin *adm, char **words, int n_words);
+bool forget_group(struct admin *adm, char **words, int n_words);
 bool delete_topic(struct admin *adm, char **words, int n_words);
 bool allow(struct admin *adm, char **words, int n_words);
 bool disallow(struct admin *adm, char **words, int n_words);

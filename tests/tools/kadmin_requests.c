@@ -87,6 +87,30 @@ bool create_topic(struct admin *adm, char **words, int n_words)
     return done;
 }
 
+bool forget_group(struct admin *adm, char **words, int n_words)
+{
+    rd_kafka_DeleteGroup_t *group = rd_kafka_DeleteGroup_new(words[1]);
+    rd_kafka_event_t *ev;
+    size_t n;
+    bool done = false;
+
+    (void)n_words;
+    rd_kafka_DeleteGroups(adm->rk, &group, 1, NULL, adm->queue);
+    rd_kafka_DeleteGroup_destroy(group);
+    ev = wait_answer(adm);
+    if (ev) {
+        const rd_kafka_group_result_t **results =
+            rd_kafka_DeleteGroups_result_groups(rd_kafka_event_DeleteGroups_result(ev), &n);
+        const rd_kafka_error_t *error = n == 1 ? rd_kafka_group_result_error(results[0]) : NULL;
+        done = n == 1 &&
+               (!error || rd_kafka_error_code(error) == RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND);
+        if (error && !done)
+            failed(adm, rd_kafka_error_string(error));
+        rd_kafka_event_destroy(ev);
+    }
+    return done;
+}
+
 bool delete_topic(struct admin *adm, char **words, int n_words)
 {
     rd_kafka_DeleteTopic_t *topic = rd_kafka_DeleteTopic_new(words[1]);
