@@ -67,3 +67,15 @@ is_moving() {
     ((now > MOVING_FROM)) || return 1
     MOVING_FROM=
 }
+
+# ---- the writer, until it is told to end ----
+
+start_writer() { # ARGS...
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 100000000 "$@" >"$DIR/writer" 2>&1 &
+    WRITER=$!
+}
+stop_writer() { # sets LINES_N
+    kill -TERM "$WRITER"
+    wait "$WRITER"
+    LINES_N=$(grep -oE 'lines [0-9]+' "$DIR/writer" | cut -d' ' -f2)
+}
