@@ -59,7 +59,7 @@ static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t t
     if (code == RD_KAFKA_RESP_ERR__FATAL)
         kafka_must_replace(kafka);
     else if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        kafka_hold(kafka, code, kafka->topic_names[ev->route]);
+        kafka_hold_topic(kafka, code, kafka->topic_names[ev->route]);
     kafka_watch(kafka);
     return busy(kafka, err);
 }

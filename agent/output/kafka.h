@@ -73,14 +73,16 @@ struct kafka {
     /* What keeps it from sending, and what ends that:
      *   is_busy           the queue is full                a report makes room, or one of the below ends
      *   is_held           a refusal that may pass          all in flight has its report and hold_until_ns is over
-     *   is_batch_refused  (held) the batch was too large   a new producer with smaller batches, then as is_held
+     *   is_rebatched      (held) batch_bytes has changed   a new producer, then as is_held
      *   must_replace      the producer is broken           a new producer, from hold_until_ns on
      *   producer NULL     none could be made               tried again each second
      *   kafka_is_draining certificates were renewed        the new producer is in its place */
-    bool is_busy, is_held, is_batch_refused, must_replace;
-    uint64_t batch_bytes;  /* 0 = max_message_bytes */
-    int64_t hold_until_ns; /* for is_held and must_replace */
-    unsigned n_back_offs;  /* in a row, without a delivery between */
+    bool is_busy, is_held, is_rebatched, must_replace;
+    uint64_t batch_bytes;   /* 0 = max_message_bytes; smaller until n_small events are through, */
+    uint64_t n_small;       /* or if that is 0, until small_until_ns */
+    int64_t small_until_ns; /* see kafka_poison.c */
+    int64_t hold_until_ns;  /* for is_held and must_replace */
+    unsigned n_back_offs;   /* in a row, without a delivery between */
     int64_t last_progress_ns;
     bool is_up;        /* the last report was a success: for saying changes only */
     bool knows_copies; /* how safe topics are was said */
@@ -117,8 +119,16 @@ void kafka_free_topics(struct kafka *kafka);
 void kafka_serve(void *arg);
 /* The brokers have taken something. */
 void kafka_note_up(struct kafka *kafka);
-/* Will no broker ever take this event? */
+
+/* ---- kafka_poison.c ---- */
+/* Will no broker ever take this event, if it was alone? */
 bool kafka_is_poison(rd_kafka_resp_err_t code);
+/* True if it was not: it is to be sent again in a smaller batch. */
+bool kafka_try_smaller(struct kafka *kafka, const rd_kafka_message_t *msg);
+/* Is each event a batch of its own now? */
+bool kafka_tries_alone(const struct kafka *kafka);
+/* An event has its verdict: may batches be large again? */
+void kafka_got_through(struct kafka *kafka);
 
 /* ---- kafka_supervisor.c ---- */
 int kafka_start_producer(struct kafka *kafka, struct err *err) MUST_CHECK;
@@ -127,7 +137,8 @@ void kafka_adopt(struct kafka *kafka, struct producer *producer);
 /* The instance is broken: a new one takes its place, soon. */
 void kafka_must_replace(struct kafka *kafka);
 /* A refusal that may pass: nothing is sent for a while. */
-void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic);
+void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *why);
+void kafka_hold_topic(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic);
 /* The same without waiting; there is no trouble. */
 void kafka_replace_soon(struct kafka *kafka);
 /* Without a new one. */

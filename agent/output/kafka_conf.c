@@ -320,7 +320,8 @@ static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
         {"allow.auto.create.topics", "false"}, /* a typing error must not make a topic */
         {"socket.nagle.disable", "true"},      /* or TLS records wait for each other */
         {"socket.keepalive.enable", "true"}, /* notice a peer that is gone behind a load balancer */
-        {"topic.metadata.propagation.max.ms", "5000"}, /* an unknown topic is said soon */
+        {"topic.metadata.propagation.max.ms", "5000"},   /* an unknown topic is said soon */
+        {"socket.connection.setup.timeout.ms", "10000"}, /* TLS included */
         {"reconnect.backoff.ms", "100"},
         {"reconnect.backoff.max.ms", "3000"}, /* a broker that is back is used soon */
         {"retry.backoff.ms", "100"},
@@ -336,6 +337,12 @@ static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
     return 0;
 }
 
+/* May librdkafka go on behind an event that it gives up? Else it stops for good. */
+static bool may_pass_over(const struct kafka *kafka)
+{
+    return kafka->txn.is_used || kafka_tries_alone(kafka);
+}
+
 static int set_tunables(const struct kafka *kafka, rd_kafka_conf_t *conf, struct err *err)
 {
     const struct kafka_settings *s = &kafka->set;
@@ -348,6 +355,7 @@ static int set_tunables(const struct kafka *kafka, rd_kafka_conf_t *conf, struct
         set_number(conf, "batch.num.messages", s->bulk_max_size, err) ||
         set_number(conf, "batch.size",
                    kafka->batch_bytes ? kafka->batch_bytes : s->max_message_bytes, err) ||
+        set(conf, "enable.gapless.guarantee", may_pass_over(kafka) ? "false" : "true", err) ||
         set_number(conf, "queue.buffering.max.kbytes", buffer / 1024, err) ||
         set_ms(conf, "linger.ms", s->linger_ns, err) ||
         set_ms(conf, "socket.timeout.ms", s->timeout_ns, err) ||

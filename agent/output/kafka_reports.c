@@ -24,27 +24,6 @@ void kafka_note_up(struct kafka *kafka)
     kafka->n_back_offs = 0;
 }
 
-bool kafka_is_poison(rd_kafka_resp_err_t code)
-{
-    return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_MSG ||
-           code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
-}
-
-/* A broker refuses a whole batch as too large: an event that was not alone in it is tried again in a smaller one. */
-static bool may_fit_alone(struct kafka *kafka, const rd_kafka_message_t *msg)
-{
-    uint64_t batch = kafka->batch_bytes ? kafka->batch_bytes : kafka->set.max_message_bytes;
-    if (msg->err != RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
-        return false;
-    if (kafka->is_batch_refused)
-        return true; /* from the same producer: decided with the next */
-    if (msg->len > batch)
-        return false; /* it was alone */
-    kafka->is_batch_refused = true;
-    kafka->batch_bytes = batch / 2 > 1 ? batch / 2 : 1;
-    return true;
-}
-
 static bool is_purged(rd_kafka_resp_err_t code)
 {
     return code == RD_KAFKA_RESP_ERR__PURGE_QUEUE || code == RD_KAFKA_RESP_ERR__PURGE_INFLIGHT;
@@ -63,7 +42,7 @@ static void take_failure(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
     kafka->stats.failed++;
     if (!is_broken(msg->err)) {
-        kafka_hold(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
+        kafka_hold_topic(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
         return;
     }
     kafka_must_replace(kafka);
@@ -83,13 +62,16 @@ static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
         kafka->stats.acked++;
         kafka->env.verdict(kafka->env.arg, token, VERDICT_DELIVERED, NULL, NULL, 0);
         kafka_note_up(kafka);
-    } else if (kafka_is_poison(msg->err) && !may_fit_alone(kafka, msg)) {
+        kafka_got_through(kafka);
+    } else if (kafka_is_poison(msg->err) && !kafka_try_smaller(kafka, msg)) {
         kafka->stats.refused++;
         kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(msg->err),
                            msg->payload, msg->len);
+        kafka->n_back_offs = 0;
+        kafka_got_through(kafka);
         if (kafka->txn.is_used)
             kafka_txn_abort(kafka); /* librdkafka lets no transaction go on without it */
-    } else {
+    } else if (!is_purged(msg->err) || !kafka->must_replace) { /* else it was we */
         take_failure(kafka, msg);
     }
 }
@@ -111,6 +93,19 @@ static void say_trouble(rd_kafka_resp_err_t code, const char *text)
                 kafka_advice(code, text));
 }
 
+/* To keep the order, librdkafka stops for good at each refusal: that is said with the reports of the refused events. */
+static void take_fatal(struct kafka *kafka, const char *text)
+{
+    char ignored[1];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(kafka->producer->rk, ignored, sizeof ignored);
+    if (code != RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE)
+        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka",
+                    "librdkafka gave up: %s (%s); a new connection is made, what has no "
+                    "acknowledgement is sent again",
+                    text, kafka_advice(code, text));
+    kafka_must_replace(kafka);
+}
+
 static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
 {
     rd_kafka_resp_err_t code = rd_kafka_event_error(event);
@@ -121,11 +116,7 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
                                     ? rd_kafka_fatal_error(kafka->producer->rk, fatal, sizeof fatal)
                                     : code);
     if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) {
-        kafka_must_replace(kafka);
-        log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka",
-                    "librdkafka gave up: %s (%s); a new connection is made, what has no "
-                    "acknowledgement is sent again",
-                    text, kafka_advice(code, text));
+        take_fatal(kafka, text);
         return;
     }
     kafka->is_up = false;
@@ -180,8 +171,8 @@ void kafka_serve(void *arg)
         if (i == EVENTS_PER_TURN - 1)
             loop_defer(kafka->env.loop, &kafka->more);
     }
-    if (kafka->must_replace || (kafka->is_held && !timer_is_set(&kafka->supervise)))
-        loop_set_timer(kafka->env.loop, &kafka->supervise, 0);
+    if (kafka->must_replace || kafka->is_held)
+        kafka_watch(kafka);
     kafka_switch_if_drained(kafka);
     kafka_release(kafka);
 }

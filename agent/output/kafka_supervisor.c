@@ -11,7 +11,10 @@
 
 #include <posta/log.h>
 
-#define SUPERVISE_NS (1 * NS_PER_S)
+#include <stdio.h>
+
+#define SUPERVISE_NS    (1 * NS_PER_S)
+#define LAST_REPORTS_NS (3 * NS_PER_S)
 
 /* The first wait is first_ns, then from backoff.init to backoff.max, doubling, until something is delivered. */
 static void back_off(struct kafka *kafka, int64_t first_ns)
@@ -26,11 +29,28 @@ static void back_off(struct kafka *kafka, int64_t first_ns)
     kafka->is_up = false;
 }
 
+/* What is with a broker may still be acknowledged, and need not be sent twice; what waits behind it never leaves. */
 void kafka_must_replace(struct kafka *kafka)
 {
-    if (!kafka->must_replace)
-        back_off(kafka, 0);
+    if (kafka->must_replace)
+        return;
+    back_off(kafka, 0);
     kafka->must_replace = true;
+    if (kafka->producer)
+        rd_kafka_purge(kafka->producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_NON_BLOCKING);
+}
+
+/* The fatal error that librdkafka makes of a refusal has come before it; smaller batches can be tried at once. */
+static void back_off_once(struct kafka *kafka)
+{
+    int64_t now = loop_now(kafka->env.loop);
+    int64_t first = kafka->is_rebatched ? 0 : kafka->set.backoff_init_ns;
+    if (kafka->is_rebatched)
+        kafka->n_back_offs = 0;
+    if (!kafka->must_replace || kafka->is_rebatched)
+        back_off(kafka, first);
+    else if (kafka->hold_until_ns < now + first)
+        kafka->hold_until_ns = now + first;
 }
 
 void kafka_replace_soon(struct kafka *kafka)
@@ -40,16 +60,22 @@ void kafka_replace_soon(struct kafka *kafka)
     kafka_watch(kafka);
 }
 
-void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic)
+void kafka_hold(struct kafka *kafka, rd_kafka_resp_err_t code, const char *why)
 {
     static struct log_limit limit;
     if (kafka->is_held)
         return;
-    back_off(kafka, kafka->set.backoff_init_ns);
+    back_off_once(kafka);
     kafka->is_held = true;
     log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "kafka",
-                "topic %s: %s: %s; events wait in the spool, tried again", topic,
-                rd_kafka_err2str(code), kafka_advice(code, NULL));
+                "%s: %s; events wait in the spool, tried again", why, kafka_advice(code, why));
+}
+
+void kafka_hold_topic(struct kafka *kafka, rd_kafka_resp_err_t code, const char *topic)
+{
+    char why[512];
+    snprintf(why, sizeof why, "topic %s: %s", topic, rd_kafka_err2str(code));
+    kafka_hold(kafka, code, why);
 }
 
 int kafka_start_producer(struct kafka *kafka, struct err *err)
@@ -98,7 +124,7 @@ static void replace_producer(struct kafka *kafka)
         log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "kafka", "%s; tried again", err.text);
         return;
     }
-    kafka->is_batch_refused = false;
+    kafka->is_rebatched = false;
     kafka->is_held = false;
     if (!kafka->txn.is_used) /* else what has become of the transaction decides */
         kafka->env.again(kafka->env.arg);
@@ -119,10 +145,28 @@ static bool is_stalled(const struct kafka *kafka)
            loop_now(kafka->env.loop) - kafka->last_progress_ns > kafka->set.stall_ns;
 }
 
+/* The wait is over, and what was on its way has its report, or is not waited for any more. */
+static bool is_over(const struct kafka *kafka)
+{
+    int64_t over_ns = loop_now(kafka->env.loop) - kafka->hold_until_ns;
+    if (over_ns < 0 || !(kafka->is_held || kafka->must_replace))
+        return false;
+    return kafka->stats.in_flight == 0 || (kafka->must_replace && over_ns > LAST_REPORTS_NS);
+}
+
+static int64_t next_look_ns(const struct kafka *kafka)
+{
+    int64_t left_ns = kafka->hold_until_ns - loop_now(kafka->env.loop);
+    bool is_waiting = kafka->is_held || kafka->must_replace;
+    return is_waiting && left_ns > 0 && left_ns < SUPERVISE_NS ? left_ns : SUPERVISE_NS;
+}
+
 void kafka_watch(struct kafka *kafka)
 {
-    if (kafka->must_replace || !timer_is_set(&kafka->supervise)) /* sends must not push it away */
-        loop_set_timer(kafka->env.loop, &kafka->supervise, kafka->must_replace ? 0 : SUPERVISE_NS);
+    if (is_over(kafka))
+        loop_set_timer(kafka->env.loop, &kafka->supervise, 0);
+    else if (!timer_is_set(&kafka->supervise)) /* sends must not push it away */
+        loop_set_timer(kafka->env.loop, &kafka->supervise, next_look_ns(kafka));
 }
 
 static void send_again(struct kafka *kafka)
@@ -131,6 +175,19 @@ static void send_again(struct kafka *kafka)
         kafka->env.again(kafka->env.arg);
     else if (kafka->txn.n_tokens)
         kafka_txn_abort(kafka);
+}
+
+/* The end of a hold, or of an instance. */
+static void go_on(struct kafka *kafka)
+{
+    if (!is_over(kafka))
+        return;
+    if (kafka->must_replace || kafka->is_rebatched) {
+        replace_producer(kafka);
+    } else {
+        kafka->is_held = false;
+        send_again(kafka);
+    }
 }
 
 void kafka_supervise(void *arg)
@@ -144,15 +201,8 @@ void kafka_supervise(void *arg)
                  (unsigned long long)kafka->stats.in_flight);
         kafka_must_replace(kafka);
     }
-    bool is_time = loop_now(kafka->env.loop) >= kafka->hold_until_ns;
-    bool is_settled = kafka->is_held && kafka->stats.in_flight == 0;
-    if (is_time && (kafka->must_replace || (is_settled && kafka->is_batch_refused))) {
-        replace_producer(kafka);
-    } else if (is_time && is_settled) {
-        kafka->is_held = false;
-        send_again(kafka);
-    }
+    go_on(kafka);
     kafka_release(kafka);
     if (kafka->stats.in_flight > 0 || kafka->is_held || kafka->must_replace)
-        loop_set_timer(kafka->env.loop, &kafka->supervise, SUPERVISE_NS);
+        loop_set_timer(kafka->env.loop, &kafka->supervise, next_look_ns(kafka));
 }

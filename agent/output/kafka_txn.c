@@ -80,10 +80,11 @@ static void be_open(struct kafka *kafka)
 {
     struct txn *txn = &kafka->txn;
     txn->state = TXN_OPEN;
-    if (!txn->has_claimed) {
+    if (!txn->has_claimed && !kafka->is_held) {
         end(kafka);
         return;
     }
+    txn->has_news |= !txn->has_claimed;
     wait_for_end(kafka);
     kafka_switch_if_drained(kafka);
     kafka_release(kafka);
@@ -174,8 +175,10 @@ static void arrived(struct kafka *kafka)
     txn->has_claimed = true;
     kafka->stats.transactions++;
     kafka->stats.acked += txn->n_tokens;
-    for (size_t i = 0; i < txn->n_tokens; i++)
+    for (size_t i = 0; i < txn->n_tokens; i++) {
         kafka->env.verdict(kafka->env.arg, txn->tokens[i], VERDICT_DELIVERED, NULL, NULL, 0);
+        kafka_got_through(kafka);
+    }
     if (txn->n_tokens)
         kafka_note_up(kafka);
     forget_pending(kafka);

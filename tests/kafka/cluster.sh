@@ -14,13 +14,17 @@
 #   topic NAME [PARTITIONS]                create a topic (default 3 partitions), wait for its replicas
 #   acl PRINCIPAL TYPE PATTERN NAME OPS    allow more, e.g. acl User:CN=posta group literal g read
 #   transactions PREFIX                    let CN=posta use transactional ids and groups that begin with PREFIX
+#   admin 'COMMAND' ...                    what kadmin can do, as CN=admin
+#   leader TOPIC PARTITION ID,ID,ID        the replicas in this order, the first is the leader, now
+#   quota CLIENT_ID BYTES|none             what a client may produce in a second
+#   relay FIFO                             a bad network: tests/tools/relay in front of each broker, in the foreground
 #   env              shell variables for tests: eval "$(tests/kafka/cluster.sh env)"
 #
 # From the environment:
 #   KAFKA_VERSION      default 4.3.1; 3.9.2 is tried too
 #   POSTA_KAFKA_DIR    run directory (pki, logs, pids), default /tmp/posta-kafka; data go to /dev/shm if it has room
 #   POSTA_KAFKA_PORT   first port P, default 19090: clients P+1 to P+3, wrong host name P+4, between brokers P+11 to
-#                      P+13, controllers P+21 to P+23
+#                      P+13, controllers P+21 to P+23, clients through relays P+51 to P+53, behind them P+41 to P+43
 #   POSTA_KAFKA_HEAP   heap of a broker, default 256m
 #   POSTA_CACHE        where the jars are kept, default ~/.cache/posta
 #
@@ -198,9 +202,10 @@ data_dir() { cat "$RUN/data.dir"; }
 
 voters() { echo "1@$HOST:$((PORT + 21)),2@$HOST:$((PORT + 22)),3@$HOST:$((PORT + 23))"; }
 
-# The listener whose certificate is for another host, on broker 1 only.
-listeners() { # N ADDRESS
-    printf 'CLIENT://%s:%d,BROKER://%s:%d' "$2" $((PORT + $1)) "$2" $((PORT + 10 + $1))
+# RELAY is told to clients at another port than it has: tests put a relay there. The listener whose certificate is for another
+# host is on broker 1 only.
+listeners() { # N ADDRESS RELAY_OFFSET
+    printf 'CLIENT://%s:%d,BROKER://%s:%d,RELAY://%s:%d' "$2" $((PORT + $1)) "$2" $((PORT + 10 + $1)) "$2" $((PORT + $3 + $1))
     [[ $1 != 1 ]] || printf ',WRONG://%s:%d' "$2" $((PORT + 4))
 }
 
@@ -223,9 +228,9 @@ write_properties() { # N
 process.roles=broker,controller
 node.id=$1
 controller.quorum.voters=$(voters)
-listeners=$(listeners "$1" 127.0.0.1),CONTROLLER://127.0.0.1:$((PORT + 20 + $1))
-advertised.listeners=$(listeners "$1" "$HOST")
-listener.security.protocol.map=CLIENT:SSL,BROKER:SSL,WRONG:SSL,CONTROLLER:SSL
+listeners=$(listeners "$1" 127.0.0.1 40),CONTROLLER://127.0.0.1:$((PORT + 20 + $1))
+advertised.listeners=$(listeners "$1" "$HOST" 50)
+listener.security.protocol.map=CLIENT:SSL,BROKER:SSL,RELAY:SSL,WRONG:SSL,CONTROLLER:SSL
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs=$(data_dir)/broker$1
@@ -320,6 +325,15 @@ kadmin() {
         -X "ssl.certificate.location=$PKI/admin.pem" -X "ssl.key.location=$PKI/admin.key" "$@"
 }
 
+kraw() {
+    "$TOOLS/kraw" -b "$HOST:$((PORT + 1))" -a "$PKI/ca.pem" -c "$PKI/admin.pem" -k "$PKI/admin.key" "$@"
+}
+
+relay() { # FIFO
+    exec "$TOOLS/relay" -c "${1:?relay needs a FIFO}" -f "$1.ready" "$((PORT + 51))=$((PORT + 41))" "$((PORT + 52))=$((PORT + 42))" \
+        "$((PORT + 53))=$((PORT + 43))"
+}
+
 has_started() { # N
     grep -q 'Kafka Server started' < <(tail -c "+$(($(cat "$RUN/broker$1.mark") + 1))" "$RUN/logs/broker$1.log")
 }
@@ -374,7 +388,7 @@ start() {
     check_version
     ! is_complete || return 0
     fetch
-    "$HERE/../tools/build.sh" kadmin
+    "$HERE/../tools/build.sh" kadmin kraw relay
     for_each resume_one all
     prepare
     bring_up || {
@@ -446,11 +460,11 @@ transactions() { # PREFIX
         --allow-principal User:CN=posta --operation Write --operation Describe \
         --transactional-id "${1:?transactions needs a prefix}" --resource-pattern-type prefixed >/dev/null 2>"$RUN/logs/acl.log" ||
         die "AclCommand failed, see $RUN/logs/acl.log"
-    kadmin "acl User:CN=posta group prefixed $1 read,describe"
+    kadmin "acl User:CN=posta group prefixed $1 read,describe" 'acl User:CN=posta topic prefixed logs- read'
 }
 
 print_env() {
-    printf '%s=%q\n' BOOTSTRAP "$(bootstrap)" WRONGHOST "$HOST:$((PORT + 4))" PKI "$PKI" CA "$PKI/ca.pem" \
+    printf '%s=%q\n' BOOTSTRAP "$(bootstrap)" RELAYED "$HOST:$((PORT + 51)),$HOST:$((PORT + 52)),$HOST:$((PORT + 53))" WRONGHOST "$HOST:$((PORT + 4))" PKI "$PKI" CA "$PKI/ca.pem" \
         CERT "$PKI/posta.pem" KEY "$PKI/posta.key" TOPIC logs-posta KAFKA_LOGS "$RUN/logs"
     # Arguments for collect, kcat and the like: unquoted, so no spaces in the run directory.
     printf '%s=%q\n' READER "$(ssl_args verifier)" WRITER "$(ssl_args posta)"
@@ -472,7 +486,9 @@ main() {
     kill | term | pause | resume) for_each "${verb}_one" "$@" ;;
     startone) for_each start_one "$@" ;;
     restart) for_each restart_one "$@" ;;
-    status | topic | transactions) "$verb" "$@" ;;
+    status | topic | transactions | relay) "$verb" "$@" ;;
+    admin) kadmin "$@" ;;
+    leader | quota) kraw "$verb" "$@" ;;
     acl) (($# == 5)) || die "acl PRINCIPAL TYPE PATTERN NAME OPS" && kadmin "acl $*" ;;
     env) print_env ;;
     *) usage && exit 1 ;;

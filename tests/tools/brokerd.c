@@ -6,8 +6,11 @@
  * Commands come one a line from stdin, or from FIFO, which is made if it is not there:
  *   down N | down all       broker N closes its connections and port; up N | up all brings it back
  *   rtt MS                  every answer of every broker takes MS longer; 0 ends it
- *   error API CODE COUNT    the next COUNT requests of API (produce, fetch, metadata, or a number) are answered with
- *                           CODE, a number or a name such as NOT_LEADER_FOR_PARTITION
+ *   error API CODE COUNT    the next COUNT requests of API (produce, metadata, init_producer_id, ..., or a number) are
+ *                           answered with CODE, a number or a name such as NOT_LEADER_FOR_PARTITION
+ *   forget API              errors of API that nobody has asked for are taken back
+ *   topic NAME CODE         the topic is answered for with CODE; 0 ends it
+ *   leader NAME PART N      broker N becomes the partition's leader
  *   quit                    so does SIGTERM; the end of stdin does not
  * Each is answered on stdout with "ok COMMAND" or "?  COMMAND: reason".
  *
@@ -77,7 +80,12 @@ static int parse_api(const char *name)
     static const struct {
         const char *name;
         int key;
-    } apis[] = {{"produce", 0}, {"fetch", 1}, {"metadata", 3}};
+    } apis[] = {{"produce", 0},           {"fetch", 1},
+                {"metadata", 3},          {"offset_fetch", 9},
+                {"find_coordinator", 10}, {"api_version", 18},
+                {"init_producer_id", 22}, {"add_partitions", 24},
+                {"add_offsets", 25},      {"end_txn", 26},
+                {"txn_offset_commit", 28}};
 
     for (size_t i = 0; i < sizeof apis / sizeof *apis; i++)
         if (strcmp(apis[i].name, name) == 0)
@@ -116,11 +124,38 @@ static const char *push_errors(struct brokerd *d, const char *api, const char *n
     return NULL;
 }
 
+static const char *forget_errors(struct brokerd *d, const char *api)
+{
+    int key = parse_api(api);
+
+    if (key < 0)
+        return "want: forget API";
+    rd_kafka_mock_clear_request_errors(d->cluster, (int16_t)key);
+    return NULL;
+}
+
+static const char *set_topic_error(struct brokerd *d, const char *topic, const char *name)
+{
+    rd_kafka_resp_err_t code;
+
+    if (!parse_code(name, &code))
+        return "want: topic NAME CODE";
+    rd_kafka_mock_topic_set_error(d->cluster, topic, code);
+    return NULL;
+}
+
+static const char *move_leader(struct brokerd *d, const char *topic, const char *part, int id)
+{
+    return rd_kafka_mock_partition_set_leader(d->cluster, topic, atoi(part), id)
+               ? "no such topic, partition or broker"
+               : NULL;
+}
+
 static const char *obey(struct brokerd *d, const char *line)
 {
-    char verb[16] = "", first[64] = "", second[64] = "";
+    char verb[16] = "", first[256] = "", second[64] = "";
     int third = 0;
-    int n = sscanf(line, "%15s %63s %63s %d", verb, first, second, &third);
+    int n = sscanf(line, "%15s %255s %63s %d", verb, first, second, &third);
 
     if (n == 2 && strcmp(verb, "down") == 0)
         return for_brokers(d, first, rd_kafka_mock_broker_set_down);
@@ -130,6 +165,12 @@ static const char *obey(struct brokerd *d, const char *line)
         return set_rtt(d, first);
     if (n == 4 && strcmp(verb, "error") == 0)
         return push_errors(d, first, second, third);
+    if (n == 2 && strcmp(verb, "forget") == 0)
+        return forget_errors(d, first);
+    if (n == 3 && strcmp(verb, "topic") == 0)
+        return set_topic_error(d, first, second);
+    if (n == 4 && strcmp(verb, "leader") == 0)
+        return move_leader(d, first, second, third);
     if (n == 1 && strcmp(verb, "quit") == 0) {
         d->quit = true;
         return NULL;

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the test tools into build/tests/tools. A tool is TOOL.c, with kclient.c when it speaks Kafka, and with event.c and
-# tally.c when it judges events; shim is a library for LD_PRELOAD. Builds only what is older than its sources; safe to be called
+# Builds the test tools into build/tests/tools. A tool is TOOL.c, with kclient.c when it speaks Kafka, with event.c and
+# tally.c when it judges events, and kadmin with kadmin_requests.c; shim is a library for LD_PRELOAD. Builds only what is older than its sources; safe to be called
 # by several tests at once.
 #
 #   tests/tools/build.sh [TOOL ...]     default: all
@@ -12,6 +12,7 @@ CC=${CC:-gcc}
 CFLAGS=${TOOLS_CFLAGS:--O2 -g}
 KAFKA_TOOLS=" kadmin collect produce brokerd "
 JUDGES=" collect ringjudge "
+TLS_TOOLS=" kraw "
 
 is_fresh() { # FILE SOURCE...
     local file=$1 source
@@ -47,6 +48,8 @@ build() { # TOOL
         read -ra kafka <<<"$(pkg-config --cflags --libs rdkafka)"
         libs+=("${kafka[@]}")
     fi
+    [[ $TLS_TOOLS != *" $tool "* ]] || libs+=(-lssl -lcrypto)
+    [[ $tool != kadmin ]] || sources+=("$HERE/kadmin_requests.c")
     [[ $JUDGES != *" $tool "* ]] || sources+=("$HERE/event.c" "$HERE/tally.c")
     is_fresh "$OUT/$tool" "${sources[@]}" "$HERE"/*.h && return 0
     compile "$tool" "${sources[@]}" "${libs[@]}"
@@ -55,7 +58,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin collect produce brokerd linewriter ringwriter ringjudge seqcount shim
+    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker linewriter ringwriter ringjudge seqcount shim
     for tool; do build "$tool"; done
 }
 
