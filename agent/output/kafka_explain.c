@@ -52,6 +52,8 @@ static const struct advice rows[] = {
      "posta's principal needs READ and DESCRIBE on the group"},
     {RD_KAFKA_RESP_ERR_INVALID_TRANSACTION_TIMEOUT, NULL,
      "output.kafka.transaction.timeout is larger than the brokers' transaction.max.timeout.ms"},
+    {RD_KAFKA_RESP_ERR_OFFSET_METADATA_TOO_LARGE, NULL,
+     "the brokers' offset.metadata.max.bytes must be 4096, as by default"},
     {RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, NULL, "no broker took it in time"},
     {RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, NULL,
      "the topic does not exist, or posta may not see it: make it, or give DESCRIBE"},

@@ -112,10 +112,11 @@ static void take_error(struct kafka *kafka, rd_kafka_event_t *event)
     const char *text = rd_kafka_event_error_string(event);
     char fatal[256];
     kafka->stats.connection_errors++;
-    kafka_txn_note_error(kafka, code == RD_KAFKA_RESP_ERR__FATAL
-                                    ? rd_kafka_fatal_error(kafka->producer->rk, fatal, sizeof fatal)
-                                    : code);
-    if (rd_kafka_event_error_is_fatal(event) || code == RD_KAFKA_RESP_ERR__FATAL) {
+    bool is_fatal = code == RD_KAFKA_RESP_ERR__FATAL;
+    kafka_txn_note_error(
+        kafka, is_fatal ? rd_kafka_fatal_error(kafka->producer->rk, fatal, sizeof fatal) : code,
+        text);
+    if (is_fatal || rd_kafka_event_error_is_fatal(event)) {
         take_fatal(kafka, text);
         return;
     }

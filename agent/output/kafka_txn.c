@@ -9,8 +9,9 @@
  * given last means committed; the one before it, that everything is sent again. (3) Another mark: somebody else has the id;
  * this one stops sending, and says so until it is restarted. (4) None: it was removed; that is said, and what has no verdict
  * is sent again. (5) Brokers end a transaction that takes longer than transaction.timeout as if it were fenced: the mark
- * tells that apart from a twin. (6) A commit during which a connection broke, or that took long, is good if it says so, but a late copy of
- * its request could end the next transaction (KAFKA-17754): that is given to a new producer, whose higher epoch keeps the copy out.
+ * tells that apart from a twin. (6) A commit during which the coordinator's connection broke, or that took long, is good if it
+ * says so; but a late copy of its request could end the next transaction (KAFKA-17754), so that one is given to a new
+ * producer, whose higher epoch keeps the copy out.
  * On close: an open transaction is left to the brokers or the next start, which abort it.
  */
 #include "kafka.h"
@@ -146,9 +147,15 @@ void kafka_txn_abort(struct kafka *kafka)
         abort_now(kafka);
 }
 
-void kafka_txn_note_error(struct kafka *kafka, rd_kafka_resp_err_t code)
+/* librdkafka has a connection of its own to the coordinator, whose errors begin like this. Others do not matter. */
+static bool is_of_coordinator(const char *text)
 {
-    kafka->txn.is_doubtful = true;
+    return strncmp(text, "TxnCoordinator", 14) == 0;
+}
+
+void kafka_txn_note_error(struct kafka *kafka, rd_kafka_resp_err_t code, const char *text)
+{
+    kafka->txn.is_doubtful |= is_of_coordinator(text);
     kafka->txn.is_suspect |= code == RD_KAFKA_RESP_ERR__FENCED ||
                              code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
                              code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
@@ -319,9 +326,8 @@ static void ended(struct kafka *kafka, const struct txn_result *result)
         be_open(kafka);
         return;
     }
-    log_info(
-        "kafka",
-        "a connection broke or was slow during a commit: the next transaction gets a new producer");
+    log_info("kafka", "a commit was slow, or a connection broke meanwhile: the next transaction "
+                      "gets a new producer");
     kafka_replace_soon(kafka);
 }
 

@@ -127,8 +127,8 @@ bool kafka_txn_is_empty(const struct kafka *kafka);
 void kafka_txn_sent(struct kafka *kafka, uint64_t token, size_t len);
 /* What was sent in this transaction is to be sent again. */
 void kafka_txn_abort(struct kafka *kafka);
-/* A connection had an error. */
-void kafka_txn_note_error(struct kafka *kafka, rd_kafka_resp_err_t code);
+/* A connection had an error, or librdkafka gave up. */
+void kafka_txn_note_error(struct kafka *kafka, rd_kafka_resp_err_t code, const char *text);
 void kafka_txn_settle(void *kafka, bool is_urgent);
 bool kafka_txn_keeps_marks(const void *kafka);
 
