@@ -437,6 +437,7 @@ int kafka_make_member_conf(const struct kafka *kafka, const char *group, rd_kafk
         rd_kafka_conf_destroy(*out);
         return -1;
     }
+    rd_kafka_conf_set_log_cb(*out, NULL); /* what matters is in the result */
     return 0;
 }
 

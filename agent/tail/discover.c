@@ -2,7 +2,7 @@
  *
  * Happy path: a name matches an input, the first in the order of the configuration; the file is opened, its identity looked
  * up among the known sources; a new one begins a source at byte 0, a known one goes on at its position.
- * A rotated generation of an exactly named log (access.log.1 of access.log) is taken in too, if it was born after posta
+ * A rotated generation of a log (access.log.1 of access.log) is taken in too, if it was born after posta
  * began to follow that log: it was renamed before posta could look, or while posta was not running. What may be a copy of
  * a log, compressed or not, is looked at first (copy.c).
  * Failure modes: not allowed to open: said with owner and mode, tried again when its permissions change and at each
@@ -30,10 +30,12 @@ static bool claims(const struct input *input, const struct dir *dir, const char 
                    struct claim *claim)
 {
     for (const struct pattern *pat = input->patterns; pat; pat = pat->next) {
-        if (sibling ? !pattern_is_sibling(pat, name) : !pattern_matches_name(pat, name))
+        if (sibling ? !pattern_is_sibling(pat, name, claim->log) : !pattern_matches_name(pat, name))
             continue;
         if (pattern_matches_dir(pat, dir->path)) {
-            *claim = (struct claim) {.input = input, .pat = pat, .is_sibling = sibling};
+            claim->input = input;
+            claim->pat = pat;
+            claim->is_sibling = sibling;
             return true;
         }
     }
@@ -112,7 +114,7 @@ static bool take_in_unknown(struct tail *tail, struct dir *dir, const char *name
     enum suspicion suspicion = suspect_new(tail, dir, name, claim, id, st, fd);
     if (suspicion != SUSPECT_NOT)
         return suspicion == SUSPECT_TAKEN;
-    char *path = mem_printf("%s/%s", dir->path, claim->is_sibling ? claim->pat->name : name);
+    char *path = mem_printf("%s/%s", dir->path, claim->is_sibling ? claim->log : name);
     const struct source proto = {.id = *id,
                                  .path = path,
                                  .input = claim->input->conf->id,

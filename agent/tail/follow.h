@@ -122,7 +122,8 @@ struct input {
 struct claim {
     const struct input *input;
     const struct pattern *pat;
-    bool is_sibling; /* not the name itself, but what it may have been rotated to */
+    bool is_sibling; /* not a name that matches, but what one may have been rotated to: */
+    char log[PATTERN_NAME_MAX];
 };
 
 struct tail {

@@ -180,11 +180,31 @@ static bool has_middle(const char *of, const char *name)
            strspn(name + stem + 1, "0123456789-_T") >= len - gz - ext - stem - 1;
 }
 
-bool pattern_is_sibling(const struct pattern *pat, const char *name)
+/* app.log of app.log.1, for *.log: the longest beginning that matches. */
+static bool is_sibling_of_match(const struct pattern *pat, const char *name,
+                                char log[static PATTERN_NAME_MAX])
+{
+    size_t len = strlen(name);
+    memcpy(log, name, len + 1);
+    while (len-- > 1) {
+        if (name[len] != '.' && name[len] != '-')
+            continue;
+        log[len] = '\0';
+        if (name[len + 1] && pattern_matches_name(pat, log))
+            return true;
+    }
+    return false;
+}
+
+bool pattern_is_sibling(const struct pattern *pat, const char *name,
+                        char log[static PATTERN_NAME_MAX])
 {
     size_t len = strlen(pat->name);
-    if (!pat->is_exact || is_foreign(name))
+    if (is_foreign(name) || strlen(name) >= PATTERN_NAME_MAX || len >= PATTERN_NAME_MAX)
         return false;
+    if (!pat->is_exact)
+        return is_sibling_of_match(pat, name, log);
+    memcpy(log, pat->name, len + 1);
     if (!begins_with(name, pat->name, len))
         return has_middle(pat->name, name);
     return (name[len] == '.' || name[len] == '-') && name[len + 1];

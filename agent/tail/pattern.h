@@ -27,8 +27,11 @@ bool pattern_level_matches(const struct pattern *pat, size_t level, const char *
 bool pattern_matches_dir(const struct pattern *pat, const char *dir);
 bool pattern_matches_name(const struct pattern *pat, const char *name);
 
-/* A rotated generation of an exact name: NAME.<something> or NAME-<something>, or NAME's stem, '-' or '.', something and its
- * extension (access-20261124.log); compressed perhaps, but only by gzip. */
-bool pattern_is_sibling(const struct pattern *pat, const char *name);
+/* Is this a rotated generation of a name that matches, of whose it then is in log: NAME.<something> or NAME-<something>; of an
+ * exact one also NAME's stem, '-' or '.', something and its extension (access-20261124.log); compressed perhaps, but only
+ * by gzip. */
+enum { PATTERN_NAME_MAX = 256 };
+bool pattern_is_sibling(const struct pattern *pat, const char *name,
+                        char log[static PATTERN_NAME_MAX]);
 
 #endif

@@ -30,7 +30,7 @@ static const char *with_log(struct tail *tail, char *path)
 static const char *origin_of(struct tail *tail, const struct dir *dir, const char *name,
                              const struct claim *claim)
 {
-    const char *own = claim->is_sibling ? claim->pat->name : name;
+    const char *own = claim->is_sibling ? claim->log : name;
     char *path = mem_printf("%s/%s", dir->path, own);
     size_t dir_len = strlen(dir->path) + 1;
     const char *origin = claim->is_sibling ? with_log(tail, path) : NULL;

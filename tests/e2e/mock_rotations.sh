@@ -153,8 +153,8 @@ rotate_twice() {
     write_lines 7500 500
     run_logrotate
 }
-down_renamed() {
-    begin "renamed twice while posta was down"
+down_renamed() { # [LOG]
+    begin "renamed twice while posta was down${1:+, by a wildcard}" "${1:-}"
     logrotate_config "    nocreate"
     start_judge -n 10000
     start_posta_and_wait
@@ -171,8 +171,8 @@ down_renamed() {
     all_once
 }
 
-down_compressed() {
-    begin "renamed and compressed while posta was down" "" "    compression: auto"
+down_compressed() { # [LOG]
+    begin "renamed and compressed while posta was down${1:+, by a wildcard}" "${1:-}" "    compression: auto"
     if ! has_option compression auto; then
         skip "$NAME: every line once and in order" "compression is not there yet"
         return
@@ -184,8 +184,8 @@ down_compressed() {
 }
 
 # The rest is in the copy only.
-down_copied() {
-    begin "copytruncate while posta was down"
+down_copied() { # [LOG]
+    begin "copytruncate while posta was down${1:+, by a wildcard}" "${1:-}"
     if ! has_counter tail.bytes_recovered; then
         skip "$NAME: every line once and in order" "tail.bytes_recovered is not there yet"
         return
@@ -370,9 +370,11 @@ else
     skip "logrotate, copytruncate, compress, a wildcard: every line once and in order" "compression is not there yet"
 fi
 copytruncate_running
-down_renamed
-down_compressed
-down_copied
+for wildcard in "" "*.log"; do
+    down_renamed "$wildcard"
+    down_compressed "$wildcard"
+    down_copied "$wildcard"
+done
 down_truncated
 told_to_stop_after_a_rotation
 apache_circular

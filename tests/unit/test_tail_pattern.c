@@ -141,7 +141,7 @@ static void a_star_stays_in_its_folder(void **state)
     assert_false(path_matches("/logs/x.log", "/logs", "xylog"));
 }
 
-static void siblings_are_generations_of_an_exact_name(void **state)
+static void siblings_are_generations_of_a_name(void **state)
 {
     (void)state;
     static const char *const ours[] = {"access.log.1",          "access.log-20261122",
@@ -154,16 +154,41 @@ static void siblings_are_generations_of_an_exact_name(void **state)
         "access.logs",    "error.log.1",      "access-.log",    "access.log-2.bz2",
         "access.log.xz",  "access-error.log", "access-1.txt",   "access.log.1.zst",
         "access.log.1.Z", "access.log.1.lz4", "access.log.zip", "access.lo"};
-    struct pattern *exact = parse("/l/access.log"), *wild = parse("/l/access.*");
+    struct pattern *exact = parse("/l/access.log");
+    char log[PATTERN_NAME_MAX];
     for (size_t i = 0; i < COUNT(ours); i++) {
-        if (!pattern_is_sibling(exact, ours[i]))
+        if (!pattern_is_sibling(exact, ours[i], log))
             fail_msg("%s is one", ours[i]);
-        assert_false(pattern_is_sibling(wild, ours[i]));
+        assert_string_equal(log, "access.log");
     }
     for (size_t i = 0; i < COUNT(others); i++)
-        if (pattern_is_sibling(exact, others[i]))
+        if (pattern_is_sibling(exact, others[i], log))
             fail_msg("%s is none", others[i]);
     pattern_free(exact);
+}
+
+static void a_wildcards_sibling_is_of_the_longest_name_that_matches(void **state)
+{
+    (void)state;
+    static const char *const ours[][2] = {{"a.log.1", "a.log"},
+                                          {"a.log-20261122", "a.log"},
+                                          {"a.log.1.gz", "a.log"},
+                                          {"a.log.b.log.1", "a.log.b.log"},
+                                          {"a-b.log.old", "a-b.log"}};
+    static const char *const others[] = {"a.log.", "a.log1", "a.txt.1", "a.log.1.xz", "a", ""};
+    struct pattern *wild = parse("/l/*.log");
+    char log[PATTERN_NAME_MAX], lengthy[400];
+    for (size_t i = 0; i < COUNT(ours); i++) {
+        if (!pattern_is_sibling(wild, ours[i][0], log))
+            fail_msg("%s is one", ours[i][0]);
+        assert_string_equal(log, ours[i][1]);
+    }
+    for (size_t i = 0; i < COUNT(others); i++)
+        if (pattern_is_sibling(wild, others[i], log))
+            fail_msg("%s is none", others[i]);
+    memset(lengthy, 'x', sizeof lengthy);
+    strcpy(lengthy + sizeof lengthy - 7, ".log.1");
+    assert_false(pattern_is_sibling(wild, lengthy, log));
     pattern_free(wild);
 }
 
@@ -178,7 +203,8 @@ int main(void)
         cmocka_unit_test(two_stars_are_up_to_eight_folders),
         cmocka_unit_test(two_stars_at_the_end_are_folders_too),
         cmocka_unit_test(a_star_stays_in_its_folder),
-        cmocka_unit_test(siblings_are_generations_of_an_exact_name),
+        cmocka_unit_test(siblings_are_generations_of_a_name),
+        cmocka_unit_test(a_wildcards_sibling_is_of_the_longest_name_that_matches),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
