@@ -134,6 +134,7 @@ static const struct stat_row kafka_stat_rows[] = {
     ROW(failed, "events", "refusals that may pass; the events were sent again"),
     ROW(transactions, "transactions", "transactions committed (exactly_once)"),
     ROW(transactions_aborted, "transactions", "transactions aborted; their events were sent again"),
+    ROW(commit_ms, "milliseconds", "time that committed transactions took to commit, together"),
     ROW(is_fenced, "yes or no", "1: another posta has this one's id, nothing is sent"),
     ROW(producers_made, "connections", "librdkafka instances made"),
     ROW(connection_errors, "errors", "errors of connections"),

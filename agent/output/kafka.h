@@ -36,7 +36,7 @@ struct kafka_settings {
 
 struct kafka_stats {
     uint64_t sent, acked, refused, failed, in_flight, producers_made, connection_errors;
-    uint64_t transactions, transactions_aborted, is_fenced;
+    uint64_t transactions, transactions_aborted, commit_ms, is_fenced;
     uint64_t certificates_renewed, certificates_refused, certificate_expires, certificate_days_left,
         authority_expires, authority_days_left;
 };

@@ -321,6 +321,7 @@ static bool was_slow(const struct kafka *kafka, const struct txn_result *result)
 static void ended(struct kafka *kafka, const struct txn_result *result)
 {
     bool is_doubtful = kafka->txn.is_doubtful || was_slow(kafka, result);
+    kafka->stats.commit_ms += (uint64_t)(result->took_ns / NS_PER_MS);
     arrived(kafka);
     if (!is_doubtful) {
         be_open(kafka);
