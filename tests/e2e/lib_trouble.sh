@@ -43,6 +43,9 @@ judge_memory() { # NAME [MAX_KB]
 
 # ---- running ----
 
+allow_transactions() {
+    "$CLUSTER" transactions posta. && "$CLUSTER" acl User:CN=posta topic prefixed logs- read || not_ok "rights can be given"
+}
 # Waits that are minutes in life are a second here.
 trouble_config() { # [OUTPUT_EXTRA indented by 2]
     kafka_config
@@ -52,7 +55,7 @@ trouble_config() { # [OUTPUT_EXTRA indented by 2]
         [[ -z ${1:-} ]] || echo "$1"
     } >>"$DIR/posta.yml"
     sed -i 's/^logging.metrics.period:.*/logging.metrics.period: 200ms/' "$DIR/posta.yml"
-    ! is_exact || [[ -n ${MAY_TRANSACT:-} ]] || "$CLUSTER" transactions posta
+    ! is_exact || [[ -n ${MAY_TRANSACT:-} ]] || allow_transactions
     MAY_TRANSACT=yes
 }
 has_counter() { (($(counter "$1") >= $2)); } # NAME VALUE
@@ -77,5 +80,6 @@ start_writer() { # ARGS...
 stop_writer() { # sets LINES_N
     kill -TERM "$WRITER"
     wait "$WRITER"
+    # shellcheck disable=SC2034 # for who sources this
     LINES_N=$(grep -oE 'lines [0-9]+' "$DIR/writer" | cut -d' ' -f2)
 }
