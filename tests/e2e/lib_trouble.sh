@@ -44,7 +44,8 @@ judge_memory() { # NAME [MAX_KB]
 # ---- running ----
 
 allow_transactions() {
-    "$CLUSTER" transactions posta. && "$CLUSTER" acl User:CN=posta topic prefixed logs- read || not_ok "rights can be given"
+    "$CLUSTER" transactions posta. || not_ok "rights to transactions can be given"
+    "$CLUSTER" acl User:CN=posta topic prefixed logs- read || not_ok "the right to read can be given"
 }
 # Waits that are minutes in life are a second here.
 trouble_config() { # [OUTPUT_EXTRA indented by 2]
