@@ -322,6 +322,8 @@ static int set_fixed(rd_kafka_conf_t *conf, struct err *err)
         {"socket.keepalive.enable", "true"}, /* notice a peer that is gone behind a load balancer */
         {"topic.metadata.propagation.max.ms", "5000"},   /* an unknown topic is said soon */
         {"socket.connection.setup.timeout.ms", "10000"}, /* TLS included */
+        {"receive.message.max.bytes",
+         "16777216"}, /* answers are small; nonsense can say that they are not */
         {"reconnect.backoff.ms", "100"},
         {"reconnect.backoff.max.ms", "3000"}, /* a broker that is back is used soon */
         {"retry.backoff.ms", "100"},

@@ -84,11 +84,23 @@ static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)
     kafka->last_progress_ns = loop_now(kafka->env.loop);
 }
 
-/* Without "(after 3ms in state CONNECT, 2 identical error(s) suppressed)", which makes the same thing look new. */
+/* What makes the same thing look new: "(after 3ms in state CONNECT, 2 identical error(s) suppressed)", and numbers that
+ * were nonsense when they came. */
+static int len_of_trouble(const char *text)
+{
+    static const char *const extras[] = {" (after ", " size ", ": Err-"};
+    size_t len = strlen(text);
+    for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+        const char *extra = strstr(text, extras[i]);
+        if (extra && (size_t)(extra - text) < len)
+            len = (size_t)(extra - text);
+    }
+    return (int)len;
+}
+
 static void say_trouble(rd_kafka_resp_err_t code, const char *text)
 {
-    const char *extra = strstr(text, " (after ");
-    int len = extra ? (int)(extra - text) : (int)strlen(text);
+    int len = len_of_trouble(text);
     log_limited(NULL, 60 * NS_PER_S, LOG_WARN, "kafka", "%.*s: %s", len, text,
                 kafka_advice(code, text));
 }

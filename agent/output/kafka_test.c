@@ -87,6 +87,17 @@ static int print_topic(const struct rd_kafka_metadata *meta, FILE *to, struct er
     return 0;
 }
 
+/* Does it answer, but not to what posta needs? */
+static int test_producer(struct kafka *kafka, FILE *to, struct err *err)
+{
+    char text[256];
+    rd_kafka_resp_err_t code = rd_kafka_fatal_error(kafka->producer->rk, text, sizeof text);
+    if (!code)
+        return 0;
+    fprintf(to, "  producer... FAILED\n");
+    return err_set(err, ERR_DENIED, "%s: %s", text, kafka_advice(code, text));
+}
+
 static int test_topic(struct kafka *kafka, unsigned route, FILE *to, struct err *err)
 {
     const struct rd_kafka_metadata *meta = NULL;
@@ -99,7 +110,7 @@ static int test_topic(struct kafka *kafka, unsigned route, FILE *to, struct err 
     fprintf(to, "OK (%d brokers)\n", meta->broker_cnt);
     int rc = print_topic(meta, to, err);
     rd_kafka_metadata_destroy(meta);
-    return rc;
+    return rc ? rc : test_producer(kafka, to, err);
 }
 
 /* Under a name of its own: with its own it would stop a posta that is running. */

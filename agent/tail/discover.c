@@ -4,7 +4,7 @@
  * up among the known sources; a new one begins a source at byte 0, a known one goes on at its position.
  * A rotated generation of a log (access.log.1 of access.log) is taken in too, if it was born after posta
  * began to follow that log: it was renamed before posta could look, or while posta was not running. What may be a copy of
- * a log, compressed or not, is looked at first (copy.c).
+ * a log, compressed or not, is looked at first (copy.c). A file that was read in part goes on under any name in its folder.
  * Failure modes: not allowed to open: said with owner and mode, tried again when its permissions change and at each
  * rescan; a position is never forgotten for it. The spool is full: the folder is looked at again later.
  * On close: nothing; file.c closes.
@@ -209,22 +209,54 @@ static void say_twice_claimed(const struct dir *dir, const char *name, const str
                         path, claim->input->conf->id, in->conf->id);
 }
 
-void discover_name(struct tail *tail, struct dir *dir, const char *name)
+static void note_trouble(struct tail *tail, const struct dir *dir, const char *name,
+                         const char *path, const struct err *err)
+{
+    if (err->kind == ERR_CORRUPT)
+        lost_note_refused(tail, dir, name);
+    else if (err->kind && err->kind != ERR_GONE)
+        say_not_opened(path, err);
+}
+
+bool discover_name(struct tail *tail, struct dir *dir, const char *name)
 {
     struct claim claim = {0};
     struct err err = ERR_INIT;
     struct stat st;
     if (!find_claim(tail, dir, name, &claim))
-        return;
+        return false;
     char *path = mem_printf("%s/%s", dir->path, name);
     say_twice_claimed(dir, name, &claim, path);
     int fd = open_log(claim.input->conf, path, &st, &err);
     bool is_kept = fd >= 0 && take_in(tail, dir, name, &claim, &st, fd, &err);
     if (!is_kept)
         (void)fs_close(fd); /* read-only */
-    if (err.kind == ERR_CORRUPT)
-        lost_note_refused(tail, dir, name);
-    else if (err.kind && err.kind != ERR_GONE)
-        say_not_opened(path, &err);
+    note_trouble(tail, dir, name, path, &err);
+    free(path);
+    return true;
+}
+
+static bool is_in(const struct source *src, const struct dir *dir)
+{
+    size_t len = strlen(dir->path);
+    return strncmp(src->path, dir->path, len) == 0 && src->path[len] == '/' &&
+           !strchr(src->path + len + 1, '/');
+}
+
+void discover_known(struct tail *tail, struct dir *dir, const char *name, struct source *src)
+{
+    struct claim claim = {0};
+    struct file_id id;
+    struct err err = ERR_INIT;
+    struct stat st;
+    if (src->file || (src->flags & SOURCE_ENDED) || !is_in(src, dir) ||
+        !find_claim(tail, dir, base_name(src->path), &claim))
+        return;
+    char *path = mem_printf("%s/%s", dir->path, name);
+    int fd = open_log(claim.input->conf, path, &st, &err);
+    bool is_it = fd >= 0 && file_id_of(fd, &id, &err) == 0 && file_id_equal(&id, &src->id);
+    if (!is_it || !take_in_known(tail, dir, name, &claim, src, &st, fd))
+        (void)fs_close(fd); /* read-only */
+    note_trouble(tail, dir, name, path, &err);
     free(path);
 }

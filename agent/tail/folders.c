@@ -28,8 +28,9 @@ void dir_mark_scan(struct tail *tail, struct dir *dir)
     list_put(&tail->to_scan, dir);
 }
 
-/* A source whose file is listed under any name is not forgotten. One that is open is not; its name is another matter. */
-static void note_source(struct tail *tail, const struct dir *dir, const char *name)
+/* A source whose file is listed under any name is not forgotten. One that is open is not; its name is another matter. Returns
+ * the source, NULL if it is none. */
+static struct source *note_source(struct tail *tail, const struct dir *dir, const char *name)
 {
     uint64_t ino;
     int64_t btime_ns;
@@ -39,6 +40,7 @@ static void note_source(struct tail *tail, const struct dir *dir, const char *na
     if (src && !src->file)
         src->scan_no = dir->scan_no;
     free(path);
+    return src;
 }
 
 static bool is_as_known(struct tail *tail, struct dir *dir, const struct dirent *entry)
@@ -56,8 +58,9 @@ static void look_at_entry(struct tail *tail, struct dir *dir, const struct diren
         return;
     if (entry->d_type == DT_DIR || is_as_known(tail, dir, entry))
         return;
-    note_source(tail, dir, entry->d_name);
-    discover_name(tail, dir, entry->d_name);
+    struct source *known = note_source(tail, dir, entry->d_name);
+    if (!discover_name(tail, dir, entry->d_name) && known)
+        discover_known(tail, dir, entry->d_name, known);
 }
 
 static void displace_missing(struct tail *tail, struct dir *dir)

@@ -249,8 +249,10 @@ int open_again_to_write(int fd, struct err *err) MUST_CHECK;
 
 /* ---- discover.c: names → files ---- */
 
-/* Look at one name in a folder: open it if it is ours and not open yet. */
-void discover_name(struct tail *tail, struct dir *dir, const char *name);
+/* Look at one name in a folder: open it if it is ours and not open yet. False if no input claims it. */
+bool discover_name(struct tail *tail, struct dir *dir, const char *name);
+/* A source's file has a name that no input claims: go on with it if one claims the name that it had. */
+void discover_known(struct tail *tail, struct dir *dir, const char *name, struct source *src);
 bool find_claim(const struct tail *tail, const struct dir *dir, const char *name,
                 struct claim *claim);
 /* Begin or go on with a source, and follow the file. Takes fd and gzip if it returns true. */

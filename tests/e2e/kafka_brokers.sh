@@ -12,7 +12,7 @@ AWAY_SECONDS=${AWAY_SECONDS:-15} RESTARTED=${RESTARTED:-$((1 + RANDOM % 3))}
 test_cleanup() { "$CLUSTER" start >/dev/null 2>&1; }
 
 leader_moves() {
-    local i order=(1,2,3 2,3,1 3,1,2)
+    local i order=("1,2,3" "2,3,1" "3,1,2")
     for ((i = 0; i < 12; i++)); do
         "$CLUSTER" leader "$TOPIC" 0 "${order[i % 3]}" || not_ok "the leader moves"
         sleep "0.$((RANDOM % 4))"

@@ -43,6 +43,10 @@ judge_memory() { # NAME [MAX_KB]
 
 # ---- running ----
 
+allow_transactions() {
+    "$CLUSTER" transactions posta. || not_ok "rights to transactions can be given"
+    "$CLUSTER" acl User:CN=posta topic prefixed logs- read || not_ok "the right to read can be given"
+}
 # Waits that are minutes in life are a second here.
 trouble_config() { # [OUTPUT_EXTRA indented by 2]
     kafka_config
@@ -52,7 +56,7 @@ trouble_config() { # [OUTPUT_EXTRA indented by 2]
         [[ -z ${1:-} ]] || echo "$1"
     } >>"$DIR/posta.yml"
     sed -i 's/^logging.metrics.period:.*/logging.metrics.period: 200ms/' "$DIR/posta.yml"
-    ! is_exact || [[ -n ${MAY_TRANSACT:-} ]] || "$CLUSTER" transactions posta
+    ! is_exact || [[ -n ${MAY_TRANSACT:-} ]] || allow_transactions
     MAY_TRANSACT=yes
 }
 has_counter() { (($(counter "$1") >= $2)); } # NAME VALUE
@@ -77,5 +81,6 @@ start_writer() { # ARGS...
 stop_writer() { # sets LINES_N
     kill -TERM "$WRITER"
     wait "$WRITER"
+    # shellcheck disable=SC2034 # for who sources this
     LINES_N=$(grep -oE 'lines [0-9]+' "$DIR/writer" | cut -d' ' -f2)
 }

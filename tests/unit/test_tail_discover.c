@@ -237,6 +237,28 @@ static void a_known_source_goes_on_at_its_offset(void **state)
     assert_true(log_has(rig, "access.log-20261122: following from byte 4 (rotated)"));
 }
 
+/* Rotated while posta was not running, to a name that nothing matches: what was not read yet is read, but no stranger. */
+static void a_known_source_goes_on_under_any_name(void **state)
+{
+    struct rig *rig = *state;
+    set_path(rig, "*.log");
+    start(rig);
+    put(rig, "access.log", "one\n");
+    UNTIL(rig, has_bytes(rig, 0, "one\n"));
+    stop(rig);
+    put(rig, "access.log", "two\n");
+    rename_in(rig, "access.log", "kept-for-ever");
+    put(rig, "stranger", "not ours\n");
+    next_birth_time();
+    put(rig, "access.log", "three\n");
+    start(rig);
+    UNTIL(rig, is_ended(rig, 0) && has_bytes(rig, 1, "three\n"));
+    assert_string_equal(story_of(rig, 0), "0-4 4-8 lease@8");
+    SOON(rig);
+    assert_int_equal(rig->sink.n, 2);
+    assert_int_equal(tail_stats(rig->tail)->files_open, 1);
+}
+
 static void a_vanished_source_ends_and_is_forgotten(void **state)
 {
     struct rig *rig = *state;
@@ -323,6 +345,7 @@ int main(void)
         ON_BOTH(two_names_of_one_file_are_one_source),
         ON_BOTH(a_deleted_file_is_read_to_its_end_and_forgotten),
         ON_BOTH(a_known_source_goes_on_at_its_offset),
+        ON_BOTH(a_known_source_goes_on_under_any_name),
         ON_BOTH(a_vanished_source_ends_and_is_forgotten),
         ON_BOTH(an_ended_generation_is_remembered_while_it_is_there),
         ON_BOTH(ended_generations_do_not_pile_up),
