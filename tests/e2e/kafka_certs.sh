@@ -105,6 +105,23 @@ swapped() {
     nothing_is_wrong "changed by swapped links" 200000
 }
 
+# Most changes fall into an open transaction: it is committed, and the next is begun with the new certificates.
+in_transactions() {
+    local i
+    fresh
+    "$CLUSTER" transactions posta. || not_ok "rights can be given"
+    put_pair posta ca
+    certs_config "  delivery: exactly_once
+  transaction.interval: 500ms"
+    start_posta_and_wait
+    write_lines 200000 8000
+    for ((i = 1; i <= 6; i++)); do
+        if ((i % 2)); then put_pair renewed; else put_pair posta; fi
+        is_renewed "in the middle of a transaction, $i" "$i"
+    done
+    nothing_is_wrong "changed in transactions" 200000
+}
+
 kept_out() {
     fresh
     put_pair posta ca
@@ -183,6 +200,7 @@ chains() {
 
 renamed
 swapped
+in_transactions
 kept_out
 ending
 chains
