@@ -33,6 +33,8 @@ static const struct advice rows[] = {
     {0, "wrong version number", "the broker does not speak TLS on this port, or posta should not"},
     {0, "incorrect security.protocol",
      "is this the broker's TLS port, and does it want a client certificate that it accepts?"},
+    {0, "unexpected eof",
+     "the connection was cut: the broker went down, or something between cuts it"},
     {0, "Connection refused", "nothing listens there: is the broker up, and is the port right?"},
     {RD_KAFKA_RESP_ERR__RESOLVE, NULL, "the host name does not resolve"},
     {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, NULL, "no broker can be reached"},

@@ -6,6 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 CERTS=$DIR/certs
 
+test_cleanup() { "$CLUSTER" start >/dev/null 2>&1; }
+
 # ---- files ----
 
 put_pair() { # NAME [CA]: one rename each, as good tools do
@@ -150,6 +152,28 @@ kept_out() {
     says "... and are counted" "kafka.certificates_refused=7" "$LOG"
 }
 
+# Brokers away: the new pair cannot be tried. It is when they are back, and posta ends well in the middle of a trial.
+away() {
+    fresh
+    put_pair posta ca
+    certs_config
+    start_posta_and_wait
+    write_lines 100000 3000
+    until_true 20 log_has "delivering to topic" || not_ok "it delivers"
+    "$CLUSTER" kill all >/dev/null 2>&1
+    put_pair renewed
+    check "brokers away: new certificates are not used yet" until_true 60 refused 1
+    "$CLUSTER" start >/dev/null 2>&1
+    is_renewed "... they are when the brokers are back" 1
+    nothing_is_wrong "changed while brokers were away" 100000
+    start_posta_and_wait
+    until_true 20 log_has "kafka: librdkafka" || not_ok "it starts"
+    put_pair stranger
+    sleep 1.5
+    stop_posta
+    equals "stopped in the middle of a trial: status 0" 0 $?
+}
+
 # Of 5 days, signed now.
 issue_short() {
     openssl req -new -key "$PKI/renewed.key" -subj /CN=posta -out "$DIR/short.csr"
@@ -202,5 +226,6 @@ renamed
 swapped
 in_transactions
 kept_out
+away
 ending
 chains
