@@ -191,7 +191,8 @@ ending() {
     issue_short
     is_renewed "a certificate of 5 days is taken" 1
     check "... its end is warned of" until_true 20 log_has "tls.crt expires on"
-    check "... and counted" until_true 20 log_has "kafka.certificate_days_left=4"
+    check "... and counted" until_true 20 log_has "kafka.certificate_expires=$(date -d "$(openssl x509 -noout -enddate -in "$CERTS/tls.crt" | cut -d= -f2)" +%s)"
+    check "... in days too" grep -qE 'kafka.certificate_days_left=[45] ' "$LOG"
     nothing_is_wrong "a certificate that ends soon" 10
 }
 
