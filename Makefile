@@ -23,7 +23,7 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
 HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
 
-.PHONY: all posta demo test unit check check-layers check-format check-docs check-static asan tsan fuzz bench bench-parse soak install \
+.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static asan tsan fuzz bench bench-parse soak install \
         docs clean setup-build setup-test setup-demo setup-check setup-bench tools
 
 all: setup-build
@@ -84,6 +84,10 @@ asan: setup-test
 tsan: setup-test
 	$(Q)$(MAKE) --no-print-directory -j2 BUILD=build/tsan SAN=thread CFLAGS="-O1 -g" posta tools unit-bin
 	$(Q)TSAN_OPTIONS="suppressions=$(CURDIR)/tests/check/tsan.txt" BUILD=build/tsan tests/run.sh unit mock
+
+# Built and tested with the libraries of Debian 13, in a root of its own; downloads packages, needs root.
+test-debian13: setup-test
+	$(Q)tests/debian13.sh
 
 # ---- fuzzing: FUZZ_SECONDS for each target, on top of the corpus that is kept ----
 

@@ -14,6 +14,8 @@
 static void is_warm(void *arg, rd_kafka_resp_err_t code, const char *weak)
 {
     struct kafka *kafka = arg;
+    if (!code && !kafka->knows_copies)
+        log_debug("kafka", "copies of topics were looked at");
     kafka->knows_copies |= !code;
     if (*weak)
         log_limited(NULL, SAY_NS, LOG_WARN, "kafka",

@@ -99,8 +99,8 @@ check_readme() {
     local target
     [[ $(grep -cE '^make (demo|test)( |$)' README.md) -ge 2 ]] || wrong "README.md must show make demo and make test"
     while read -r target; do
-        grep -qE "^([a-z-]+ )*$target( [a-z-]+)*:" Makefile || wrong "README.md: make $target is not in the Makefile"
-    done < <(grep -oE '^make [a-z-]+' README.md | cut -d' ' -f2 | sort -u)
+        grep -qE "^([a-z0-9-]+ )*$target( [a-z0-9-]+)*:" Makefile || wrong "README.md: make $target is not in the Makefile"
+    done < <(grep -oE '^make [a-z0-9-]+' README.md | cut -d' ' -f2 | sort -u)
 }
 
 # The starting point names certificates that are made on the real machine: made here, of the right names, they must do.

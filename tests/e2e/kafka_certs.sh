@@ -6,6 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 CERTS=$DIR/certs
 
+test_cleanup() { "$CLUSTER" start >/dev/null 2>&1; }
+
 # ---- files ----
 
 put_pair() { # NAME [CA]: one rename each, as good tools do
@@ -44,9 +46,9 @@ renewed() { (($(count 'renewed, valid until') == $1)); }
 refused() { (($(count 'certificate files are not used') == $1)); }
 # is_renewed NAME N: within the time that a bad pair would be waited for, and then some
 is_renewed() { check "$1" until_true 40 renewed "$2"; }
-is_refused() { # NAME REASON N
+is_refused() { # NAME REASON_PATTERN N
     check "$1: they are not used" until_true 60 refused "$3"
-    check "... and it is said why" grep -qF -- "$2" <(grep -F 'certificate files are not used' "$LOG" | tail -n 1)
+    check "... and it is said why" grep -qE -- "$2" <(grep -F 'certificate files are not used' "$LOG" | tail -n 1)
 }
 write_lines() { # N LINES_A_SECOND
     "$TOOLS/linewriter" -f "$DIR/log/app.log" -n "$1" -r 1048576 -R "$2" >"$DIR/writer" 2>&1 &
@@ -60,6 +62,7 @@ nothing_is_wrong() { # NAME N
     equals "... none twice" 0 "$(verdict repeated)"
     equals "... in order" 0 "$(verdict disordered)"
     stop_posta
+    equals "... SIGTERM ends with status 0" 0 $?
     says "... nothing is left behind" "everything is delivered" "$LOG"
 }
 
@@ -104,6 +107,23 @@ swapped() {
     nothing_is_wrong "changed by swapped links" 200000
 }
 
+# Most changes fall into an open transaction: it is committed, and the next is begun with the new certificates.
+in_transactions() {
+    local i
+    fresh
+    "$CLUSTER" transactions posta. || not_ok "rights can be given"
+    put_pair posta ca
+    certs_config "  delivery: exactly_once
+  transaction.interval: 500ms"
+    start_posta_and_wait
+    write_lines 200000 8000
+    for ((i = 1; i <= 6; i++)); do
+        if ((i % 2)); then put_pair renewed; else put_pair posta; fi
+        is_renewed "in the middle of a transaction, $i" "$i"
+    done
+    nothing_is_wrong "changed in transactions" 200000
+}
+
 kept_out() {
     fresh
     put_pair posta ca
@@ -117,19 +137,41 @@ kept_out() {
     put_pair expired
     is_refused "expired" "expired on 2021-01-01" 3
     put_pair stranger
-    is_refused "by an authority that no broker knows" "the broker refused posta's certificate" 4
+    is_refused "by an authority that no broker knows" "the broker (refused posta's certificate|wants a client certificate that it accepts)" 4
     put_pair other
     is_refused "without a right to the topic" "no right to write to the topic" 5
     put_pair posta stranger-ca
     is_refused "another authority for the brokers" "certificate" 6
     rm "$CERTS/tls.key"
-    is_refused "no key" "tls.key: No such file" 7
+    is_refused "no key" "tls[.]key: No such file" 7
     check "... none of all that was taken up" renewed 0
     put_pair renewed ca
     is_renewed "then a good one" 1
     check "... each was said once" refused 7
     nothing_is_wrong "bad certificates kept out" 300000
     says "... and are counted" "kafka.certificates_refused=7" "$LOG"
+}
+
+# Brokers away: the new pair cannot be tried. It is when they are back, and posta ends well in the middle of a trial.
+away() {
+    fresh
+    put_pair posta ca
+    certs_config
+    start_posta_and_wait
+    write_lines 100000 3000
+    until_true 20 log_has "delivering to topic" || not_ok "it delivers"
+    "$CLUSTER" kill all >/dev/null 2>&1
+    put_pair renewed
+    check "brokers away: new certificates are not used yet" until_true 60 refused 1
+    "$CLUSTER" start >/dev/null 2>&1
+    is_renewed "... they are when the brokers are back" 1
+    nothing_is_wrong "changed while brokers were away" 100000
+    start_posta_and_wait
+    until_true 20 log_has "kafka: librdkafka" || not_ok "it starts"
+    put_pair stranger
+    sleep 1.5
+    stop_posta
+    equals "stopped in the middle of a trial: status 0" 0 $?
 }
 
 # Of 5 days, signed now.
@@ -149,7 +191,8 @@ ending() {
     issue_short
     is_renewed "a certificate of 5 days is taken" 1
     check "... its end is warned of" until_true 20 log_has "tls.crt expires on"
-    check "... and counted" until_true 20 log_has "kafka.certificate_days_left=4"
+    check "... and counted" until_true 20 log_has "kafka.certificate_expires=$(date -d "$(openssl x509 -noout -enddate -in "$CERTS/tls.crt" | cut -d= -f2)" +%s)"
+    check "... in days too" grep -qE 'kafka.certificate_days_left=[45] ' "$LOG"
     nothing_is_wrong "a certificate that ends soon" 10
 }
 
@@ -182,6 +225,8 @@ chains() {
 
 renamed
 swapped
+in_transactions
 kept_out
+away
 ending
 chains

@@ -165,6 +165,7 @@ static const struct word operations[] = {
     {"write", RD_KAFKA_ACL_OPERATION_WRITE},
     {"create", RD_KAFKA_ACL_OPERATION_CREATE},
     {"describe", RD_KAFKA_ACL_OPERATION_DESCRIBE},
+    {"describe_configs", RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS},
     {"idempotent_write", RD_KAFKA_ACL_OPERATION_IDEMPOTENT_WRITE},
     {NULL, 0}};
 
