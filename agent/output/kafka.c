@@ -19,7 +19,12 @@ enum { CLOSE_WAIT_MS = 500 };
 static int kafka_check(void *self, const struct output_env *env, struct err *err)
 {
     struct kafka *kafka = self;
-    return kafka_check_tls(&kafka->set.tls, err) || kafka_name_topics(kafka, env, err) ? -1 : 0;
+    struct compression compression;
+    return kafka_check_tls(&kafka->set.tls, err) || kafka_check_sasl(&kafka->set, err) ||
+                   kafka_choose_compression(&kafka->set, &compression, err) ||
+                   kafka_name_topics(kafka, env, err)
+               ? -1
+               : 0;
 }
 
 static int kafka_open(void *self, const struct output_env *env, struct err *err)
@@ -33,9 +38,10 @@ static int kafka_open(void *self, const struct output_env *env, struct err *err)
     if (kafka_check(self, env, err) || kafka_txn_init(kafka, err) ||
         kafka_start_producer(kafka, err))
         return -1;
-    log_info("kafka", "librdkafka %s, %s, topic %s%s", rd_kafka_version_str(),
-             kafka->set.tls.is_used ? "TLS" : "no TLS", kafka->topic_names[0],
-             env->n_routes > 1 ? " and others" : "");
+    const char *sasl = kafka_sasl_name(&kafka->set);
+    log_info("kafka", "librdkafka %s, %s%s%s, topic %s%s", rd_kafka_version_str(),
+             kafka->set.tls.is_used ? "TLS" : "no TLS", sasl ? ", " : "", sasl ? sasl : "",
+             kafka->topic_names[0], env->n_routes > 1 ? " and others" : "");
     kafka_say_faults();
     kafka_watch_certs(kafka);
     return 0;

@@ -11,8 +11,23 @@
 #include <posta/loop.h>
 #include <posta/output.h>
 
-enum kafka_compression { KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_LZ4, KAFKA_ZSTD };
+enum kafka_compression {
+    KAFKA_NONE,
+    KAFKA_GZIP,
+    KAFKA_SNAPPY,
+    KAFKA_LZ4,
+    KAFKA_ZSTD,
+    KAFKA_NO,
+    KAFKA_OFF
+};
 enum kafka_delivery { DELIVERY_AT_LEAST_ONCE, DELIVERY_EXACTLY_ONCE };
+
+/* Who posta is to the brokers, beside or without a client certificate. */
+struct kafka_sasl {
+    char *username, *password, *mechanism;
+    char *token_url, *client_id, *client_secret, *scope; /* sasl.oauthbearer */
+    struct str_list extensions, authorities;
+};
 
 struct kafka_settings {
     bool enabled;
@@ -20,7 +35,7 @@ struct kafka_settings {
     char *topic;
     char *client_id;
     int compression;
-    uint64_t compression_level;
+    char *compression_level; /* NULL = the library's choice */
     bool posta_headers, end_records;
     uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
     int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
@@ -30,7 +45,7 @@ struct kafka_settings {
     char *txn_id;
     uint64_t txn_bytes;
     int64_t txn_interval_ns, txn_timeout_ns;
-    char *username, *password, *mechanism;
+    struct kafka_sasl sasl;
     struct kafka_tls tls;
 };
 
@@ -44,6 +59,7 @@ struct kafka_stats {
 /* One librdkafka instance and what belongs to it. */
 struct producer {
     rd_kafka_t *rk;
+    struct client *client;
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t **topics; /* one a route */
     unsigned n_topics;
@@ -92,19 +108,21 @@ struct kafka {
     struct kafka_stats stats;
 };
 
-/* ---- kafka_conf.c ---- */
+/* ---- kafka_options.c ---- */
 extern const struct option kafka_options[];
+
+/* ---- kafka_conf.c ---- */
 /* Set one property; section is our own part that it comes from, for the message. */
 int kafka_set(rd_kafka_conf_t *conf, const char *section, const char *name, const char *value,
               struct err *err) MUST_CHECK;
-/* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
+/* A librdkafka configuration from ours. Caller destroys it, or rd_kafka_new takes it. */
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
 
 /* The same for one who reads: brokers, TLS, user; committed events only. */
 int kafka_make_reader_conf(const struct kafka *kafka, rd_kafka_conf_t **conf,
                            struct err *err) MUST_CHECK;
 
-/* And for one who reads what this group committed. */
+/* And for one who reads what this group committed, beside the instance in use. */
 int kafka_make_member_conf(const struct kafka *kafka, const char *group, rd_kafka_conf_t **conf,
                            struct err *err) MUST_CHECK;
 
@@ -113,6 +131,45 @@ int kafka_make_member_conf(const struct kafka *kafka, const char *group, rd_kafk
 int kafka_name_topics(struct kafka *kafka, const struct output_env *env,
                       struct err *err) MUST_CHECK;
 void kafka_free_topics(struct kafka *kafka);
+
+/* ---- kafka_compression.c ---- */
+struct compression {
+    const char *codec, *level; /* for librdkafka; level NULL = not to be set */
+};
+int kafka_choose_compression(const struct kafka_settings *set, struct compression *out,
+                             struct err *err) MUST_CHECK;
+
+/* ---- kafka_sasl.c ---- */
+/* A librdkafka before this version doubles a nonce in SCRAM, and brokers from Kafka 4.0 on take that for a wrong password. */
+enum { KAFKA_SCRAM_MENDED = 0x020601ff };
+/* Check what can be known without a broker; warns of secrets that would go over the wire in the clear. */
+int kafka_check_sasl(const struct kafka_settings *set, struct err *err) MUST_CHECK;
+/* "PLAIN" and so on; NULL without SASL. */
+const char *kafka_sasl_name(const struct kafka_settings *set);
+/* Set security.protocol, TLS and SASL. The configuration's opaque must be a client. */
+int kafka_set_security(const struct kafka_settings *set, rd_kafka_conf_t *conf,
+                       struct err *err) MUST_CHECK;
+/* For an instance that was just made: see that it gets its tokens. */
+int kafka_start_sasl(rd_kafka_t *rk, struct err *err) MUST_CHECK;
+/* Callback, in a thread of librdkafka. opaque: the client. */
+void kafka_refresh_token(rd_kafka_t *rk, const char *config, void *opaque);
+/* What callbacks of an instance are given; lives until it is destroyed. */
+struct client {
+    struct kafka_sasl sasl; /* a copy of what tokens need */
+    void *owner;
+};
+struct client *client_new(const struct kafka_settings *set, void *owner);
+void client_free(struct client *client); /* NULL is fine */
+
+/* ---- kafka_token.c ---- */
+struct token {
+    char *text; /* caller frees */
+    int64_t lifetime_s;
+};
+/* Ask for one at token_url; waits at most TOKEN_WAIT_MS. Any thread; logs nothing. */
+enum { TOKEN_WAIT_MS = 10000 };
+int kafka_fetch_token(const struct kafka_sasl *sasl, struct token *token,
+                      struct err *err) MUST_CHECK;
 
 /* ---- kafka_reports.c ---- */
 /* Task, and the bell of the queue: take what librdkafka has for us. arg: the kafka. */

@@ -63,34 +63,32 @@ static int attach_queue(struct kafka *kafka, struct producer *producer, struct e
     return loop_add(kafka->env.loop, &producer->io, err);
 }
 
-static rd_kafka_t *make_instance(struct kafka *kafka, struct err *err)
+static int make_instance(struct kafka *kafka, struct producer *producer, struct err *err)
 {
     char text[512];
     rd_kafka_conf_t *conf;
     if (kafka_make_conf(kafka, &conf, err))
-        return NULL;
+        return -1;
+    rd_kafka_conf_set_opaque(conf, producer->client);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG);
-    rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
-    if (!rk) {
-        rd_kafka_conf_destroy(conf);
-        err_set(err, ERR_CONFIG, "output.kafka: %s", text);
-    }
-    return rk;
+    producer->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
+    if (producer->rk)
+        return kafka_start_sasl(producer->rk, err);
+    rd_kafka_conf_destroy(conf);
+    return err_set(err, ERR_CONFIG, "output.kafka: %s", text);
 }
 
 int producer_new(struct kafka *kafka, struct producer **out, struct err *err)
 {
-    rd_kafka_t *rk = make_instance(kafka, err);
-    if (!rk)
-        return -1;
     struct producer *producer = mem_zero(1, sizeof *producer);
-    producer->rk = rk;
+    producer->client = client_new(&kafka->set, NULL);
     producer->io = (struct loop_io) {.fd = -1};
-    *out = producer;
-    if (make_topics(kafka, producer, err) || attach_queue(kafka, producer, err)) {
+    if (make_instance(kafka, producer, err) || make_topics(kafka, producer, err) ||
+        attach_queue(kafka, producer, err)) {
         producer_free(producer, kafka->env.loop, 0);
         return -1;
     }
+    *out = producer;
     kafka->stats.producers_made++;
     return 0;
 }
@@ -109,6 +107,15 @@ void producer_end_probe(struct producer *producer)
     producer->probe = NULL;
 }
 
+static void end_instance(struct producer *producer)
+{
+    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
+                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
+    for (unsigned i = 0; i < producer->n_topics; i++)
+        rd_kafka_topic_destroy(producer->topics[i]);
+    rd_kafka_destroy(producer->rk);
+}
+
 static void *destroy(void *arg)
 {
     struct producer *producer = arg;
@@ -116,11 +123,9 @@ static void *destroy(void *arg)
         txn_thread_free(producer->txn_thread);
     if (producer->probe)
         producer_end_probe(producer);
-    rd_kafka_purge(producer->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT |
-                                     RD_KAFKA_PURGE_F_NON_BLOCKING);
-    for (unsigned i = 0; i < producer->n_topics; i++)
-        rd_kafka_topic_destroy(producer->topics[i]);
-    rd_kafka_destroy(producer->rk);
+    if (producer->rk)
+        end_instance(producer);
+    client_free(producer->client);
     if (producer->io.fd >= 0)
         close(producer->io.fd);
     free(producer->topics);

@@ -157,7 +157,8 @@ int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *e
     struct kafka *kafka = self;
     kafka->env = *env;
     fprintf(to, "kafka: librdkafka %s\n  certificates... ", rd_kafka_version_str());
-    if (kafka_check_tls(&kafka->set.tls, err) || kafka_name_topics(kafka, env, err)) {
+    if (kafka_check_tls(&kafka->set.tls, err) || kafka_check_sasl(&kafka->set, err) ||
+        kafka_name_topics(kafka, env, err)) {
         fprintf(to, "FAILED\n");
         return -1;
     }

@@ -29,6 +29,7 @@ struct partition {
 struct reader {
     const struct read_back *ask;
     rd_kafka_t *rk;
+    struct client *client;
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t **topics;
     size_t n_topics;
@@ -43,7 +44,7 @@ struct reader {
 
 static void note_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
-    struct reader *reader = opaque;
+    struct reader *reader = ((const struct client *)opaque)->owner;
     (void)rk;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && reader->trouble[0])
         return; /* why is known */
@@ -231,7 +232,8 @@ static int open_reader(struct reader *reader, const struct kafka *kafka, struct 
     rd_kafka_conf_t *conf;
     if (kafka_make_reader_conf(kafka, &conf, err))
         return -1;
-    rd_kafka_conf_set_opaque(conf, reader);
+    reader->client = client_new(&kafka->set, reader);
+    rd_kafka_conf_set_opaque(conf, reader->client);
     rd_kafka_conf_set_error_cb(conf, note_error);
     rd_kafka_conf_set_log_cb(conf, NULL); /* what matters comes as an error too */
     reader->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
@@ -240,7 +242,7 @@ static int open_reader(struct reader *reader, const struct kafka *kafka, struct 
         return err_set(err, ERR_CONFIG, "output.kafka: %s", text);
     }
     reader->queue = rd_kafka_queue_new(reader->rk);
-    return 0;
+    return kafka_start_sasl(reader->rk, err);
 }
 
 static void close_reader(struct reader *reader)
@@ -254,6 +256,7 @@ static void close_reader(struct reader *reader)
         rd_kafka_topic_destroy(reader->topics[i]);
     if (reader->rk)
         rd_kafka_destroy(reader->rk);
+    client_free(reader->client);
     free(reader->topics);
     free(reader->parts);
 }
@@ -264,7 +267,8 @@ int kafka_read_back(void *self, const struct output_env *env, const struct read_
     struct kafka *kafka = self;
     struct reader reader = {.ask = ask};
     kafka->env = *env;
-    if (kafka_check_tls(&kafka->set.tls, err) || kafka_name_topics(kafka, env, err))
+    if (kafka_check_tls(&kafka->set.tls, err) || kafka_check_sasl(&kafka->set, err) ||
+        kafka_name_topics(kafka, env, err))
         return -1;
     int rc = open_reader(&reader, kafka, err) || add_topics(&reader, kafka, err) ||
                      read_all(&reader, err)

@@ -12,7 +12,7 @@ CC=${CC:-gcc}
 CFLAGS=${TOOLS_CFLAGS:--O2 -g}
 KAFKA_TOOLS=" kadmin collect produce brokerd "
 JUDGES=" collect ringjudge "
-TLS_TOOLS=" kraw "
+TLS_TOOLS=" kraw tokend "
 
 is_fresh() { # FILE SOURCE...
     local file=$1 source
@@ -58,7 +58,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker linewriter ringwriter ringjudge seqcount shim
+    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker linewriter ringwriter ringjudge seqcount tokend shim
     for tool; do build "$tool"; done
 }
 

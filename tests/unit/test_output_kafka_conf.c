@@ -192,22 +192,98 @@ static void what_is_promised_is_set(void **state)
     rd_kafka_conf_destroy(conf);
 }
 
-static void a_user_needs_a_password(void **state)
+/* ---- compression ---- */
+
+static void assert_compression(int codec, char *level, const char *name, const char *set_level)
+{
+    struct kafka kafka = plain();
+    struct compression compression;
+    struct err err = ERR_INIT;
+    kafka.set.compression = codec;
+    kafka.set.compression_level = level;
+    if (kafka_choose_compression(&kafka.set, &compression, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(compression.codec, name);
+    assert_int_equal(compression.level != NULL, set_level != NULL);
+    if (set_level)
+        assert_string_equal(compression.level, set_level);
+}
+
+static void assert_no_level(int codec, char *level, const char *text)
+{
+    struct kafka kafka = plain();
+    struct compression compression;
+    struct err err = ERR_INIT;
+    kafka.set.compression = codec;
+    kafka.set.compression_level = level;
+    assert_int_equal(kafka_choose_compression(&kafka.set, &compression, &err), -1);
+    assert_int_equal(err.kind, ERR_CONFIG);
+    assert_string_equal(err.text, text);
+}
+
+static void levels_fit_their_codec(void **state)
 {
     (void)state;
-    struct kafka kafka = plain();
-    rd_kafka_conf_t *conf;
-    struct err err;
-    char user[] = "u", password[] = "p";
-    kafka.set.username = user;
-    assert_int_equal(kafka_make_conf(&kafka, &conf, &err), -1);
-    assert_string_equal(err.text, "output.kafka.username is set but password is not");
-    kafka.set.password = password;
-    if (kafka_make_conf(&kafka, &conf, &err))
-        fail_msg("%s", err.text);
-    assert_setting(conf, "security.protocol", "sasl_plaintext");
-    assert_setting(conf, "sasl.mechanism", "PLAIN");
-    rd_kafka_conf_destroy(conf);
+    char zero[] = "0", four[] = "4", nine[] = "9", twelve[] = "12";
+    assert_compression(KAFKA_LZ4, NULL, "lz4", NULL);
+    assert_compression(KAFKA_NO, NULL, "none", NULL);
+    assert_compression(KAFKA_OFF, NULL, "none", NULL);
+    assert_compression(KAFKA_GZIP, four, "gzip", "4");
+    assert_compression(KAFKA_GZIP, nine, "gzip", "9");
+    assert_compression(KAFKA_GZIP, zero, "none", NULL);
+    assert_compression(KAFKA_LZ4, zero, "lz4", "0");
+    assert_compression(KAFKA_ZSTD, twelve, "zstd", "12");
+    assert_compression(KAFKA_SNAPPY, NULL, "snappy", NULL);
+}
+
+static void levels_that_do_not_fit(void **state)
+{
+    (void)state;
+    char zero[] = "0", ten[] = "10", thirteen[] = "13", word[] = "best", minus[] = "-1",
+         none[] = "";
+    assert_no_level(KAFKA_GZIP, ten,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found '10'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_LZ4, thirteen,
+                    "output.kafka.compression_level: lz4 takes 0 to 12, found '13'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_ZSTD, zero,
+                    "output.kafka.compression_level: zstd takes 1 to 12, found '0'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_GZIP, word,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found 'best'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_GZIP, minus,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found '-1'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_GZIP, none,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found ''; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_SNAPPY, ten,
+                    "output.kafka.compression_level: snappy has no levels: remove the key, or "
+                    "choose gzip, lz4 or zstd");
+    assert_no_level(KAFKA_OFF, ten,
+                    "output.kafka.compression_level: none has no levels: remove the key, or "
+                    "choose gzip, lz4 or zstd");
+}
+
+static void every_codec_and_level_is_taken_by_the_library(void **state)
+{
+    (void)state;
+    static const int top[] = {-1, 9, -1, 12, 12};
+    for (int codec = KAFKA_NONE; codec <= KAFKA_ZSTD; codec++)
+        for (int level = codec == KAFKA_ZSTD; level <= top[codec]; level++) {
+            char text[16];
+            struct kafka kafka = plain();
+            rd_kafka_conf_t *conf;
+            struct err err;
+            snprintf(text, sizeof text, "%d", level);
+            kafka.set.compression = codec;
+            kafka.set.compression_level = text;
+            if (kafka_make_conf(&kafka, &conf, &err))
+                fail_msg("%s", err.text);
+            rd_kafka_conf_destroy(conf);
+        }
 }
 
 static void a_bound_of_the_library_is_said_in_its_words(void **state)
@@ -254,6 +330,12 @@ static void advice_by_text_then_by_code(void **state)
     assert_advice(any, "Connect to ipv4#127.0.0.1:1 failed: Connection refused",
                   "nothing listens there");
     assert_advice(ssl, "something new", "TLS with the broker fails");
+    assert_advice(RD_KAFKA_RESP_ERR__AUTHENTICATION, "SASL mechanism PLAIN",
+                  "check output.kafka.username, password and sasl.mechanism");
+    assert_advice(RD_KAFKA_RESP_ERR__AUTHENTICATION, "SASL mechanism SCRAM-SHA-256",
+                  "check output.kafka.username, password and sasl.mechanism");
+    assert_advice(RD_KAFKA_RESP_ERR__AUTHENTICATION, "SASL mechanism OAUTHBEARER",
+                  "the broker refused the token");
     assert_advice(RD_KAFKA_RESP_ERR__RESOLVE, NULL, "the host name does not resolve");
     assert_advice(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL, "WRITE and DESCRIBE");
     assert_advice(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, NULL, "the topic does not exist");
@@ -273,7 +355,9 @@ int main(void)
         cmocka_unit_test(a_name_that_kafka_does_not_take),
         cmocka_unit_test(dots_alone_are_no_name),
         cmocka_unit_test(what_is_promised_is_set),
-        cmocka_unit_test(a_user_needs_a_password),
+        cmocka_unit_test(levels_fit_their_codec),
+        cmocka_unit_test(levels_that_do_not_fit),
+        cmocka_unit_test(every_codec_and_level_is_taken_by_the_library),
         cmocka_unit_test(a_bound_of_the_library_is_said_in_its_words),
         cmocka_unit_test(tokens_and_keys_go_there_and_back),
         cmocka_unit_test(advice_by_text_then_by_code),
