@@ -94,6 +94,11 @@ says "the scope is asked for" "200 logs%20write" "$DIR/tls.log"
 by_token "$SASL_TLS" "$CERT" "$KEY" "$CA" "$TLS_URL/chunked" token-secret
 delivers "OAUTHBEARER with TLS and a client certificate, an answer in chunks"
 
+"$CLUSTER" transactions posta-sasl posta
+by_token "$SASL_TLS" "" "" "$CA" "$TLS_URL/token" token-secret
+printf '  %s\n' "delivery: exactly_once" "transaction.id: posta-sasl-$$" "transaction.interval: 100ms" >>"$DIR/posta.yml"
+delivers "OAUTHBEARER, exactly once"
+
 by_token "$SASL_TLS" "" "" "$CA" "$TLS_URL/token" wrong-token-secret
 equals "wrong secret: test output ends with status 2" 2 "$(status test output -c "$DIR/posta.yml")"
 says "wrong secret: and says what to check" "token_url answers 401 invalid_client, unknown client: check client_id, client_secret and scope" "$LOG"

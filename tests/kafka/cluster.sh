@@ -13,7 +13,7 @@
 #   status           one line a broker; exit 0 only when all run
 #   topic NAME [PARTITIONS]                create a topic (default 3 partitions), wait for its replicas
 #   acl PRINCIPAL TYPE PATTERN NAME OPS    allow more, e.g. acl User:CN=posta group literal g read
-#   transactions PREFIX                    let CN=posta use transactional ids and groups that begin with PREFIX
+#   transactions PREFIX [PRINCIPAL]        let it (CN=posta) use transactional ids and groups that begin with PREFIX
 #   admin 'COMMAND' ...                    what kadmin can do, as CN=admin
 #   leader TOPIC PARTITION ID,ID,ID        the replicas in this order, the first is the leader, now
 #   quota CLIENT_ID BYTES|none             what a client may produce in a second
@@ -495,17 +495,17 @@ topic() { # NAME [PARTITIONS]
 }
 
 # librdkafka knows no ACLs for transactional ids before 2.3, so this one thing is left to Kafka's own tool.
-transactions() { # PREFIX
-    local class=org.apache.kafka.tools.AclCommand
+transactions() { # PREFIX [PRINCIPAL]
+    local who=User:${2:-CN=posta} class=org.apache.kafka.tools.AclCommand
     [[ $VERSION != 3.* ]] || class=kafka.admin.AclCommand
     printf 'security.protocol=SSL\nssl.truststore.type=PEM\nssl.truststore.location=%s\nssl.keystore.type=PEM\nssl.keystore.location=%s\n' \
         "$PKI/ca.pem" "$PKI/admin.keystore.pem" >"$RUN/admin.properties"
     cat "$PKI/admin.key" "$PKI/admin.pem" >"$PKI/admin.keystore.pem"
     java "${JAVA_FLAGS[@]}" -Xmx128m -cp "$HOME_DIR/lib/*" "$class" --bootstrap-server "$(bootstrap)" --command-config "$RUN/admin.properties" --add \
-        --allow-principal User:CN=posta --operation Write --operation Describe \
+        --allow-principal "$who" --operation Write --operation Describe \
         --transactional-id "${1:?transactions needs a prefix}" --resource-pattern-type prefixed >/dev/null 2>"$RUN/logs/acl.log" ||
         die "AclCommand failed, see $RUN/logs/acl.log"
-    kadmin "acl User:CN=posta group prefixed $1 read,describe" 'acl User:CN=posta topic prefixed logs- read'
+    kadmin "acl $who group prefixed $1 read,describe" "acl $who topic prefixed logs- read"
 }
 
 print_env() {

@@ -140,9 +140,10 @@ static void assert_told(struct kafka_settings set, bool has_tls, const char *pro
 {
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     struct err err;
-    set.tls.is_used = has_tls;
-    if (kafka_set_security(&set, conf, &err))
+    set.tls.enabled = has_tls;
+    if (kafka_check_tls(&set.tls, &err) || kafka_set_security(&set, conf, &err))
         fail_msg("%s", err.text);
+    kafka_forget_tls(&set.tls);
     assert_setting(conf, "security.protocol", protocol);
     assert_setting(conf, "sasl.mechanisms", mechanism);
     rd_kafka_conf_destroy(conf);
