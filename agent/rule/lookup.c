@@ -1,7 +1,9 @@
 /* lookup.c: a field of a JSON object by its dotted name; see lookup.h. */
 #include "rule.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Only the configuration fills them, or may be believed about them. */
 static const char *const fixed[] = {"fields", "tags", "agent", "host", "input", "ecs", NULL};
@@ -61,6 +63,8 @@ bool lookup_has(struct lookup *lookup, const char *name, struct json_span *value
 
 enum found lookup_find(struct lookup *lookup, const char *name, struct json_span *value)
 {
+    if (lookup->known && lookup_is_fixed(name))
+        return lookup_find(lookup->known, name, value);
     if (lookup->kind == LOOKUP_KNOWN && is_below(name, "event"))
         return FOUND_LATER;
     if (lookup_has(lookup, name, value))
@@ -76,5 +80,40 @@ bool lookup_text(struct json_span value, struct buf *out)
         buf_append(out, value.at, value.len);
     else
         return false;
+    return true;
+}
+
+static bool read_digits(const char **at, const char *end, size_t n, int *value)
+{
+    for (*value = 0; n > 0; n--, ++*at) {
+        if (*at == end || **at < '0' || **at > '9')
+            return false;
+        *value = *value * 10 + (**at - '0');
+    }
+    return true;
+}
+
+/* 2026-11-22T07:08:57.146Z, as posta writes it. */
+bool lookup_time(struct lookup *lookup, int64_t *ms)
+{
+    static const struct {
+        size_t digits;
+        char behind;
+    } parts[] = {{4, '-'}, {2, '-'}, {2, 'T'}, {2, ':'}, {2, ':'}, {2, '.'}, {3, 'Z'}};
+    struct json_span value;
+    int n[7];
+    if (!lookup_has(lookup, "@timestamp", &value) || value.type != JSON_STRING)
+        return false;
+    const char *at = value.at + 1, *end = value.at + value.len - 1;
+    for (size_t i = 0; i < 7; i++)
+        if (!read_digits(&at, end, parts[i].digits, &n[i]) || at == end || *at++ != parts[i].behind)
+            return false;
+    struct tm tm = {.tm_year = n[0] - 1900,
+                    .tm_mon = n[1] - 1,
+                    .tm_mday = n[2],
+                    .tm_hour = n[3],
+                    .tm_min = n[4],
+                    .tm_sec = n[5]};
+    *ms = (int64_t)timegm(&tm) * 1000 + n[6];
     return true;
 }

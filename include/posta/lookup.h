@@ -7,6 +7,7 @@
 #define POSTA_LOOKUP_H
 
 #include <posta/json.h>
+#include <stdint.h>
 
 enum lookup_kind {
     LOOKUP_EVENT, /* the JSON is the event */
@@ -22,7 +23,8 @@ struct lookup {
     size_t len;
     bool is_checked, is_bad; /* bad: no JSON object, so nothing is found */
     struct json_span object;
-    struct buf text; /* scratch of who asks */
+    struct lookup *known; /* of a whole event: what its input's configuration says; or NULL */
+    struct buf text;      /* scratch of who asks */
 };
 
 /* Nothing is done before something is asked. */
@@ -41,12 +43,14 @@ static inline void lookup_free(struct lookup *lookup)
 {
     buf_free(&lookup->text);
 }
-/* A member {"a.b": 1} is found as well as {"a": {"b": 1}}. The value is borrowed from the JSON. */
+/* What lookup_is_fixed is looked for in what is known, if that is given. A member {"a.b": 1} is found as well as {"a": {"b": 1}}. The value is borrowed from the JSON. */
 enum found lookup_find(struct lookup *lookup, const char *name, struct json_span *value);
-/* The same of what the whole event has too: FOUND_NOT for what only the event knows, never LATER. */
+/* In this JSON and nowhere else. */
 bool lookup_has(struct lookup *lookup, const char *name, struct json_span *value);
 /* A text, number or truth value as text, appended. False for anything else. */
 bool lookup_text(struct json_span value, struct buf *out);
+/* @timestamp in ms since the epoch. */
+bool lookup_time(struct lookup *lookup, int64_t *ms);
 /* May only the configuration say what is there? */
 bool lookup_is_fixed(const char *name);
 

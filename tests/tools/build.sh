@@ -10,7 +10,7 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 OUT=${POSTA_TOOLS:-$HERE/../../build/tests/tools}
 CC=${CC:-gcc}
 CFLAGS=${TOOLS_CFLAGS:--O2 -g}
-KAFKA_TOOLS=" kadmin collect produce brokerd "
+KAFKA_TOOLS=" kadmin collect produce brokerd records "
 JUDGES=" collect ringjudge "
 TLS_TOOLS=" kraw tokend "
 
@@ -58,7 +58,8 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker linewriter ringwriter ringjudge seqcount tokend shim
+    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker linewriter ringwriter records ringjudge seqcount tokend \
+        shim
     for tool; do build "$tool"; done
 }
 
