@@ -13,7 +13,7 @@ endif
 WARN   := -Wall -Wextra -Wformat=2 -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Werror
 ALL_CFLAGS  := -std=c11 -D_GNU_SOURCE -Iinclude $(WARN) $(HARDEN) $(CFLAGS)
 ALL_LDFLAGS := $(if $(SAN),-fsanitize=$(SAN),-pie -Wl,-z,relro,-z,now) -Wl,--as-needed $(LDFLAGS)
-LIBS   := -lrdkafka -lyaml -lcrypto -lpcre2-8 -lz -lpthread
+LIBS   := -lrdkafka -lyaml -lssl -lcrypto -lpcre2-8 -lz -lpthread
 
 # The thread sanitizer must see the threads that librdkafka starts.
 TSAN_OBJ := $(if $(filter thread,$(SAN)),$(BUILD)/tests/check/tsan_threads.o)

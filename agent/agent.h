@@ -70,8 +70,9 @@ struct input_settings {
     bool fields_under_root;
     struct node_list parsers;
     struct str_list include_lines, exclude_lines;
-    const char *module;       /* ready JSON members of a module's events, or NULL; static */
-    struct event_input event; /* made from the above */
+    const char *module; /* ready JSON members of a module's events, or NULL; static */
+    const char *module_name, *module_set; /* the same: "nginx", "access" */
+    struct event_input event;             /* made from the above */
     struct chain chain;
     char *extra;
 };

@@ -175,6 +175,8 @@ static void read_fileset(struct settings *settings, const struct known *as, cons
         add_default_paths(&set.in.tail, as->paths);
     set.in.node = node;
     set.in.module = as->members;
+    set.in.module_name = as->module;
+    set.in.module_set = as->fileset;
     add_parsers(&set, as, node, problems);
     free_own(&set);
     settings->inputs[settings->n_inputs++] = set.in;

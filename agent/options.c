@@ -283,16 +283,28 @@ const struct config_section *parser_sections(void)
     return rows;
 }
 
+enum { SECTIONS_MAX = 16 };
+
+/* "output.kafka" and what it reads itself. */
+static size_t add_output(struct config_section *rows, const struct output *output)
+{
+    size_t n = 0;
+    rows[n++] = (struct config_section) {mem_printf("output.%s", output->name), output->options};
+    for (const struct config_section *own = output->sections; own && own->rows; own++)
+        rows[n++] = (struct config_section) {mem_printf("output.%s.%s", output->name, own->name),
+                                             own->rows};
+    return n;
+}
+
 const struct config_section *settings_sections(void)
 {
-    static struct config_section rows[8];
+    static struct config_section rows[SECTIONS_MAX];
+    if (rows[0].rows)
+        return rows;
     size_t n = 0;
     rows[n++] = (struct config_section) {"", top_rows()};
     rows[n++] = (struct config_section) {"filebeat.inputs[]", input_rows()};
-    static char names[4][32];
-    for (size_t i = 0; all_outputs[i]; i++) {
-        snprintf(names[i], sizeof names[i], "output.%s", all_outputs[i]->name);
-        rows[n++] = (struct config_section) {names[i], all_outputs[i]->options};
-    }
+    for (size_t i = 0; all_outputs[i]; i++)
+        n += add_output(rows + n, all_outputs[i]);
     return rows;
 }

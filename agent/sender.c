@@ -24,7 +24,7 @@
 enum { LINES_PER_TURN = 1024 };
 #define RETRY_NS (1 * NS_PER_S)
 
-/* SENDERS_MAX of them, and lines for some ten thousand years. */
+/* SENDERS_MAX of them. A place is known by its last bits: the window is much smaller. */
 enum { NO_SHIFT = OUTPUT_TOKEN_BITS - 2 };
 #define PLACE_MASK ((UINT64_C(1) << NO_SHIFT) - 1)
 
@@ -39,6 +39,8 @@ static const char *route_text(void *arg, unsigned route, const char *field)
         return sender->agent.id;
     if (strcmp(field, "agent.name") == 0 || strcmp(field, "host.name") == 0)
         return sender->agent.name;
+    if (strcmp(field, "input.id") == 0)
+        return is_events ? NULL : sender->conf.settings->inputs[route].tail.id;
     return field_text(&sender->conf.settings->globals,
                       is_events ? &no_input : &sender->conf.settings->inputs[route], field);
 }
@@ -81,8 +83,10 @@ static void take_verdict(void *arg, uint64_t token, enum verdict verdict, const 
                          const char *bytes, size_t len)
 {
     struct sender *sender = ((struct sender *)arg)->all[token >> NO_SHIFT];
-    token &= PLACE_MASK;
-    if (!sender || token < sender->win.first || token >= sender->win.end)
+    if (!sender)
+        return;
+    token = sender->win.first + ((token - sender->win.first) & PLACE_MASK);
+    if (token >= sender->win.end)
         return; /* known already, from before it was sent again */
     struct place *place = window_place(&sender->win, token);
     if (place->is_done || !place->is_event)
@@ -157,7 +161,7 @@ static bool offer(struct sender *sender)
     ready->offer.span = ready->has_span ? &ready->span : NULL;
     place->is_out = true;
     sender->win.n_out++;
-    uint64_t token = (uint64_t)sender->no << NO_SHIFT | ready->token;
+    uint64_t token = (uint64_t)sender->no << NO_SHIFT | (ready->token & PLACE_MASK);
     if (sender->output->send(sender->self, &ready->offer, token, &err)) {
         place->is_out = false;
         sender->win.n_out--;
@@ -271,6 +275,7 @@ struct output_env sender_env(struct sender *sender)
         .arg = sender,
         .n_routes = events_route(sender) + sender->conf.settings->globals.metrics_events,
         .text = route_text,
+        .known = sender_known,
         .verdict = take_verdict,
         .room = has_room,
         .again = send_again,

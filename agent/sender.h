@@ -217,6 +217,10 @@ int sender_resume(void *arg, const char *mark, struct err *err) MUST_CHECK;
 /* What a mark says of the spool with this uuid. 1 = its place (mark->first is not set), 0 = nothing, -1 = it cannot be read. */
 int mark_read(const char *text, const char *uuid, struct window_mark *mark);
 
+/* ---- known.c; see output_env ---- */
+
+void sender_known(void *arg, unsigned route, struct buf *json);
+
 /* ---- strand.c: logs that hold something ---- */
 
 struct strand *strand_find(const struct weave *weave, unsigned route, uint32_t source_no);

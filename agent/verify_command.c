@@ -41,6 +41,7 @@ static void take_event(void *arg, const struct back_event *event)
                                         .id = event->span.id[0] ? event->span.id : NULL,
                                         .end = event->span.end,
                                         .left_out = event->span.left_out,
+                                        .is_text = event->is_text,
                                         .is_cut = event->is_cut};
     struct change_note note = book_add(&ver->book, &delivered);
     if (ver->args->is_live)

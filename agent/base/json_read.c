@@ -227,6 +227,20 @@ bool json_next(struct json_walk *walk, struct json_span *key, struct json_span *
     return true;
 }
 
+struct json_walk json_items(struct json_span array)
+{
+    return json_members(array);
+}
+
+bool json_next_item(struct json_walk *walk, struct json_span *item)
+{
+    skip_to(walk, ',');
+    if (walk->at >= walk->end)
+        return false;
+    *item = take_value(&walk->at, walk->end);
+    return true;
+}
+
 bool json_equals(struct json_span string, const char *text)
 {
     size_t len = strlen(text);

@@ -3,8 +3,8 @@
  * A tree is made by yaml.c or setting.c, poured into the one of the configuration by merge.c (which alone
  * splits dotted keys), and finished in place by expand.c. After that nothing changes it.
  */
-#ifndef POSTA_CONFIG_NODE_H
-#define POSTA_CONFIG_NODE_H
+#ifndef CONFIG_NODE_H
+#define CONFIG_NODE_H
 
 #include "config.h"
 

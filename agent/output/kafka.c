@@ -19,7 +19,12 @@ enum { CLOSE_WAIT_MS = 500 };
 static int kafka_check(void *self, const struct output_env *env, struct err *err)
 {
     struct kafka *kafka = self;
-    return kafka_check_tls(&kafka->set.tls, err) || kafka_name_topics(kafka, env, err) ? -1 : 0;
+    struct compression compression;
+    return kafka_check_tls(&kafka->set.tls, err) || kafka_check_sasl(&kafka->set, err) ||
+                   kafka_choose_compression(&kafka->set, &compression, err) ||
+                   kafka_read_shape(kafka, env, err)
+               ? -1
+               : 0;
 }
 
 static int kafka_open(void *self, const struct output_env *env, struct err *err)
@@ -33,9 +38,10 @@ static int kafka_open(void *self, const struct output_env *env, struct err *err)
     if (kafka_check(self, env, err) || kafka_txn_init(kafka, err) ||
         kafka_start_producer(kafka, err))
         return -1;
-    log_info("kafka", "librdkafka %s, %s, topic %s%s", rd_kafka_version_str(),
-             kafka->set.tls.is_used ? "TLS" : "no TLS", kafka->topic_names[0],
-             env->n_routes > 1 ? " and others" : "");
+    const char *sasl = kafka_sasl_name(&kafka->set);
+    log_info("kafka", "librdkafka %s, %s%s%s, topic %s%s", rd_kafka_version_str(),
+             kafka->set.tls.is_used ? "TLS" : "no TLS", sasl ? ", " : "", sasl ? sasl : "",
+             kafka_some_topic(kafka), kafka->topics.n > 1 ? " and others" : "");
     kafka_say_faults();
     kafka_watch_certs(kafka);
     return 0;
@@ -47,46 +53,73 @@ static int busy(struct kafka *kafka, struct err *err)
     return err_set(err, ERR_AGAIN, "kafka takes no more now");
 }
 
-static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t token,
-                     rd_kafka_resp_err_t code, struct err *err)
+static int refuse(struct kafka *kafka, const struct out_event *ev, uint64_t token, const char *why)
 {
-    if (kafka_is_poison(code)) {
-        kafka->stats.refused++;
-        kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(code),
-                           ev->bytes, ev->len);
-        return 0;
-    }
+    kafka->stats.refused++;
+    kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, why, ev->bytes, ev->len);
+    return 0;
+}
+
+static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t token,
+                     const char *topic, rd_kafka_resp_err_t code, struct err *err)
+{
+    if (kafka_is_poison(code))
+        return refuse(kafka, ev, token, rd_kafka_err2str(code));
     if (code == RD_KAFKA_RESP_ERR__FATAL)
         kafka_must_replace(kafka);
     else if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
-        kafka_hold_topic(kafka, code, kafka->topic_names[ev->route]);
+        kafka_hold_topic(kafka, code, topic);
     kafka_watch(kafka);
     return busy(kafka, err);
+}
+
+static rd_kafka_resp_err_t produce(struct kafka *kafka, const struct kafka_message *msg,
+                                   const struct out_event *ev, uint64_t token)
+{
+    rd_kafka_topic_t *topic = kafka_topic_handle(kafka, kafka->producer, msg->topic);
+    if (!topic)
+        return rd_kafka_last_error();
+    rd_kafka_headers_t *headers = kafka_make_headers(kafka, ev->span);
+    rd_kafka_resp_err_t code = rd_kafka_producev(
+        kafka->producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)msg->value, msg->len),
+        RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(ev->time_ms),
+        RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)), RD_KAFKA_V_HEADERS(headers),
+        RD_KAFKA_V_END);
+    if (code && headers)
+        rd_kafka_headers_destroy(headers);
+    return code;
+}
+
+/* An instance that has seen too many topics is drained, and another takes its place. */
+static bool is_worn_out(struct kafka *kafka)
+{
+    if (!kafka_has_seen_too_many(kafka->producer))
+        return false;
+    if (kafka_is_drained(kafka))
+        kafka_replace_soon(kafka);
+    return true;
 }
 
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
+    struct kafka_message msg;
     if (kafka->is_held || kafka->must_replace || !kafka->producer || kafka_is_draining(kafka) ||
-        !kafka_txn_takes(kafka))
+        !kafka_txn_takes(kafka) || is_worn_out(kafka))
         return busy(kafka, err);
-    rd_kafka_headers_t *headers =
-        ev->span && kafka->set.posta_headers ? kafka_make_headers(ev->span) : NULL;
-    rd_kafka_resp_err_t code = rd_kafka_producev(
-        kafka->producer->rk, RD_KAFKA_V_RKT(kafka->producer->topics[ev->route]),
-        RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA), RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)ev->bytes, ev->len), RD_KAFKA_V_TIMESTAMP(ev->time_ms),
-        RD_KAFKA_V_OPAQUE(kafka_pack_token(token, ev->order_key)), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_END);
-    if (code && headers)
-        rd_kafka_headers_destroy(headers);
+    const char *why = kafka_shape(kafka, ev, &msg);
+    if (why)
+        return refuse(kafka, ev, token, why);
+    rd_kafka_resp_err_t code = produce(kafka, &msg, ev, token);
     if (code)
-        return not_taken(kafka, ev, token, code, err);
+        return not_taken(kafka, ev, token, kafka->topics.at[msg.topic].name, code, err);
     if (kafka->stats.in_flight++ == 0)
         kafka->last_progress_ns = loop_now(kafka->env.loop);
     kafka->stats.sent++;
     if (kafka->txn.is_used)
-        kafka_txn_sent(kafka, token, ev->len);
+        kafka_txn_sent(kafka, token, msg.len);
     kafka_watch(kafka);
     return 0;
 }
@@ -118,7 +151,7 @@ static void kafka_close(void *self)
     producer_free(kafka->producer, kafka->env.loop, CLOSE_WAIT_MS);
     kafka->producer = NULL;
     kafka_txn_free(kafka);
-    kafka_free_topics(kafka);
+    kafka_free_shape(kafka);
     kafka_forget_tls(&kafka->set.tls);
 }
 
@@ -147,10 +180,20 @@ static const struct stat_row kafka_stat_rows[] = {
     {0},
 };
 
+static const struct config_section kafka_sections[] = {
+    {"topics[]", kafka_topic_options},
+    {"partition.hash", kafka_hash_options},
+    {"partition.random", kafka_random_options},
+    {"partition.round_robin", kafka_round_robin_options},
+    {"headers[]", kafka_header_options},
+    {NULL, NULL},
+};
+
 const struct output kafka_output = {
     .name = "kafka",
     .doc = "Events to Kafka, idempotent, acknowledged by all in-sync replicas.",
     .options = kafka_options,
+    .sections = kafka_sections,
     .size = sizeof(struct kafka),
     .stat_rows = kafka_stat_rows,
     .stats = kafka_stats_of,

@@ -4,6 +4,7 @@
 
 #include "kafka_certs.h"
 #include "kafka_probe.h"
+#include "kafka_rules.h"
 #include "kafka_txn.h"
 
 #include <librdkafka/rdkafka.h>
@@ -11,16 +12,45 @@
 #include <posta/loop.h>
 #include <posta/output.h>
 
-enum kafka_compression { KAFKA_NONE, KAFKA_GZIP, KAFKA_SNAPPY, KAFKA_LZ4, KAFKA_ZSTD };
+enum kafka_compression {
+    KAFKA_NONE,
+    KAFKA_GZIP,
+    KAFKA_SNAPPY,
+    KAFKA_LZ4,
+    KAFKA_ZSTD,
+    KAFKA_NO,
+    KAFKA_OFF
+};
 enum kafka_delivery { DELIVERY_AT_LEAST_ONCE, DELIVERY_EXACTLY_ONCE };
+
+/* Who posta is to the brokers, beside or without a client certificate. */
+struct kafka_sasl {
+    char *username, *password, *mechanism;
+    char *token_url, *client_id, *client_secret, *scope; /* sasl.oauthbearer */
+    struct str_list extensions, authorities;
+};
+
+/* output.kafka.partition: which number decides. */
+enum kafka_spread { SPREAD_BY_LOG, SPREAD_BY_HASH, SPREAD_RANDOM, SPREAD_ROUND_ROBIN };
+struct kafka_partition {
+    enum kafka_spread kind;
+    struct str_list fields; /* hash */
+    bool random, reachable_only;
+    uint64_t group_events;
+    uint64_t seed;
+};
 
 struct kafka_settings {
     bool enabled;
     struct str_list hosts;
     char *topic;
+    struct node_list topics, headers;
+    const struct node *partition;
+    char *key, *codec_format;
+    bool pretty, escape_html;
     char *client_id;
     int compression;
-    uint64_t compression_level;
+    char *compression_level; /* NULL = the library's choice */
     bool posta_headers, end_records;
     uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
     int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
@@ -30,7 +60,7 @@ struct kafka_settings {
     char *txn_id;
     uint64_t txn_bytes;
     int64_t txn_interval_ns, txn_timeout_ns;
-    char *username, *password, *mechanism;
+    struct kafka_sasl sasl;
     struct kafka_tls tls;
 };
 
@@ -44,12 +74,33 @@ struct kafka_stats {
 /* One librdkafka instance and what belongs to it. */
 struct producer {
     rd_kafka_t *rk;
+    struct client *client;
     rd_kafka_queue_t *queue;
-    rd_kafka_topic_t **topics; /* one a route */
-    unsigned n_topics;
+    rd_kafka_topic_t **topics; /* by number; NULL where there is none */
+    unsigned n_topics, n_seen; /* n_seen: ever made */
+    rd_kafka_topic_t **asked;  /* for who asks about topics */
+    unsigned n_asked;
     struct loop_io io;             /* eventfd: the queue has something */
     struct txn_thread *txn_thread; /* NULL without transactions */
     struct probe *probe;           /* NULL = nothing is being asked */
+};
+
+/* What makes messages of events, see kafka_shape.c. */
+struct kafka_shape {
+    struct format *key_format, *codec; /* NULL = none */
+    rd_kafka_headers_t *headers;       /* of the configuration */
+    struct lookup event;               /* at hand */
+    struct buf name, key, value;       /* of it */
+};
+
+/* An event, ready to go. Borrows from the event and the shape. */
+struct kafka_message {
+    unsigned topic;
+    const char *key; /* NULL = none */
+    size_t key_len;
+    const char *value;
+    size_t len;
+    uint32_t spread;
 };
 
 /* Certificates on their way in; all zero while there are none. */
@@ -67,8 +118,11 @@ struct kafka {
     struct kafka_settings set;
     struct output_env env;
     struct producer *producer; /* NULL while there is none */
-    char **topic_names;        /* one a route */
-    struct loop_task more;     /* the queue was not emptied */
+    struct kafka_topics topics;
+    struct kafka_rules rules;
+    struct kafka_partition partition;
+    struct kafka_shape shape;
+    struct loop_task more; /* the queue was not emptied */
     struct loop_timer supervise;
     /* What keeps it from sending, and what ends that:
      *   is_busy           the queue is full                a report makes room, or one of the below ends
@@ -92,27 +146,128 @@ struct kafka {
     struct kafka_stats stats;
 };
 
-/* ---- kafka_conf.c ---- */
+/* ---- kafka_options.c ---- */
 extern const struct option kafka_options[];
+
+/* ---- kafka_conf.c ---- */
 /* Set one property; section is our own part that it comes from, for the message. */
 int kafka_set(rd_kafka_conf_t *conf, const char *section, const char *name, const char *value,
               struct err *err) MUST_CHECK;
-/* A librdkafka configuration from ours; opaque is given to callbacks. Caller destroys it, or rd_kafka_new takes it. */
+/* A librdkafka configuration from ours. Caller destroys it, or rd_kafka_new takes it. */
 int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **conf, struct err *err) MUST_CHECK;
 
 /* The same for one who reads: brokers, TLS, user; committed events only. */
 int kafka_make_reader_conf(const struct kafka *kafka, rd_kafka_conf_t **conf,
                            struct err *err) MUST_CHECK;
 
-/* And for one who reads what this group committed. */
+/* And for one who reads what this group committed, beside the instance in use. */
 int kafka_make_member_conf(const struct kafka *kafka, const char *group, rd_kafka_conf_t **conf,
                            struct err *err) MUST_CHECK;
 
-/* ---- kafka_topic.c ---- */
-/* The topic of each input: output.kafka.topic with %{[fields.x]} filled in. */
-int kafka_name_topics(struct kafka *kafka, const struct output_env *env,
-                      struct err *err) MUST_CHECK;
+/* ---- kafka_topics.c ---- */
+int kafka_check_topic_name(const char *name, struct err *err) MUST_CHECK;
+/* The number of this topic; it gets one if it has none. A dated one may lose its number to the next. */
+unsigned kafka_topic_number(struct kafka *kafka, const char *name, bool is_dated);
+/* The first one whose name does not change; NULL if there is none. */
+const char *kafka_first_topic(const struct kafka *kafka);
+/* For messages: one of them, and whether there are others. */
+const char *kafka_some_topic(const struct kafka *kafka);
 void kafka_free_topics(struct kafka *kafka);
+/* NULL: rd_kafka_last_error says why. */
+rd_kafka_topic_t *kafka_topic_handle(struct kafka *kafka, struct producer *producer,
+                                     unsigned number);
+int kafka_make_handles(struct kafka *kafka, struct producer *producer, struct err *err) MUST_CHECK;
+void kafka_make_asked(struct kafka *kafka, struct producer *producer);
+void kafka_free_handles(struct producer *producer);
+/* librdkafka forgets no topic: a new instance is due, when nothing is on its way. */
+bool kafka_has_seen_too_many(const struct producer *producer);
+
+/* ---- kafka_rules.c ---- */
+extern const struct option kafka_topic_options[];
+int kafka_read_rules(struct kafka *kafka, struct err *err) MUST_CHECK;
+/* With topics and plans. */
+void kafka_free_rules(struct kafka *kafka);
+
+/* ---- kafka_plan.c ---- */
+/* Read the rules, decide for each input what can be decided. */
+int kafka_plan_routes(struct kafka *kafka, const struct output_env *env,
+                      struct err *err) MUST_CHECK;
+/* The topic that the rule's mappings have for a text, or its default. */
+int kafka_mapped_topic(const struct kafka_rule *rule, const char *text);
+
+/* ---- kafka_route.c ---- */
+/* The topic of this event, which is in kafka->shape.event too; NO_TOPIC if no rule fits. */
+int kafka_route(struct kafka *kafka, const struct out_event *ev);
+/* Give the names that have a date the date of this time. Returns the number of all topics. */
+unsigned kafka_name_dated(struct kafka *kafka, int64_t time_ms);
+
+/* ---- kafka_shape.c ---- */
+/* Read all that says what becomes of an event. */
+int kafka_read_shape(struct kafka *kafka, const struct output_env *env, struct err *err) MUST_CHECK;
+void kafka_free_shape(struct kafka *kafka);
+/* NULL, or why there is no message for it. */
+const char *kafka_shape(struct kafka *kafka, const struct out_event *ev, struct kafka_message *msg);
+
+/* ---- kafka_codec.c ---- */
+/* Append JSON with two spaces a level, or with <, > and & as \u00XX, or both. */
+void kafka_rewrite_json(const char *json, size_t len, bool is_pretty, bool escapes_html,
+                        struct buf *out);
+/* Append an object without white space, or anything else as a JSON string: one line in any case. */
+void kafka_one_line(const char *bytes, size_t len, struct buf *out);
+
+/* ---- kafka_partition.c ---- */
+extern const struct option kafka_hash_options[], kafka_random_options[],
+    kafka_round_robin_options[];
+int kafka_read_partition(struct kafka *kafka, struct err *err) MUST_CHECK;
+void kafka_free_partition(struct kafka *kafka);
+/* Sets msg->spread, below 2^31. False: a field that it needs is missing. */
+bool kafka_spread(struct kafka *kafka, const struct out_event *ev, struct kafka_message *msg);
+#define KAFKA_FNV1A_BEGIN UINT32_C(2166136261)
+uint32_t kafka_fnv1a(uint32_t hash, const void *bytes, size_t len);
+void *kafka_pack_token(uint64_t token, uint32_t spread);
+uint64_t kafka_token_of(const void *opaque);
+/* librdkafka's partitioner, in any of its threads. topic_opaque: not NULL = reachable ones only. */
+int32_t kafka_choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_len,
+                               int32_t n_partitions, void *topic_opaque, void *msg_opaque);
+
+/* ---- kafka_compression.c ---- */
+struct compression {
+    const char *codec, *level; /* for librdkafka; level NULL = not to be set */
+};
+int kafka_choose_compression(const struct kafka_settings *set, struct compression *out,
+                             struct err *err) MUST_CHECK;
+
+/* ---- kafka_sasl.c ---- */
+/* A librdkafka before this version doubles a nonce in SCRAM, and brokers from Kafka 4.0 on take that for a wrong password. */
+enum { KAFKA_SCRAM_MENDED = 0x020601ff };
+/* Check what can be known without a broker; warns of secrets that would go over the wire in the clear. */
+int kafka_check_sasl(const struct kafka_settings *set, struct err *err) MUST_CHECK;
+/* "PLAIN" and so on; NULL without SASL. */
+const char *kafka_sasl_name(const struct kafka_settings *set);
+/* Set security.protocol, TLS and SASL. The configuration's opaque must be a client. */
+int kafka_set_security(const struct kafka_settings *set, rd_kafka_conf_t *conf,
+                       struct err *err) MUST_CHECK;
+/* For an instance that was just made: see that it gets its tokens. */
+int kafka_start_sasl(rd_kafka_t *rk, struct err *err) MUST_CHECK;
+/* Callback, in a thread of librdkafka. opaque: the client. */
+void kafka_refresh_token(rd_kafka_t *rk, const char *config, void *opaque);
+/* What callbacks of an instance are given; lives until it is destroyed. */
+struct client {
+    struct kafka_sasl sasl; /* a copy of what tokens need */
+    void *owner;
+};
+struct client *client_new(const struct kafka_settings *set, void *owner);
+void client_free(struct client *client); /* NULL is fine */
+
+/* ---- kafka_token.c ---- */
+struct token {
+    char *text; /* caller frees */
+    int64_t lifetime_s;
+};
+/* Ask for one at token_url; waits at most TOKEN_WAIT_MS. Any thread; logs nothing. */
+enum { TOKEN_WAIT_MS = 10000 };
+int kafka_fetch_token(const struct kafka_sasl *sasl, struct token *token,
+                      struct err *err) MUST_CHECK;
 
 /* ---- kafka_reports.c ---- */
 /* Task, and the bell of the queue: take what librdkafka has for us. arg: the kafka. */
@@ -158,9 +313,6 @@ void producer_free(struct producer *producer, struct loop *loop, int wait_ms);
 int producer_probe(struct producer *producer, struct probe_config *ask, struct err *err) MUST_CHECK;
 /* In its done, or never. */
 void producer_end_probe(struct producer *producer);
-/* The partition of an event: which log it is from decides, so that order is kept. */
-void *kafka_pack_token(uint64_t token, uint32_t order_key);
-uint64_t kafka_token_of(const void *opaque);
 
 /* ---- kafka_switch.c: renewed certificates ---- */
 void kafka_watch_certs(struct kafka *kafka);
@@ -186,9 +338,11 @@ void kafka_say_faults(void);
 /* ---- kafka_test.c: `posta test output` ---- */
 int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *err);
 
-/* ---- kafka_headers.c: which bytes of its log an event stands for ---- */
-/* The caller's, until rd_kafka_producev has taken them. */
-rd_kafka_headers_t *kafka_make_headers(const struct out_span *span);
+/* ---- kafka_headers.c ---- */
+extern const struct option kafka_header_options[];
+int kafka_read_header_settings(struct kafka *kafka, struct err *err) MUST_CHECK;
+/* NULL if there are none. span: NULL, or of the event. The caller's, until rd_kafka_producev has taken them. */
+rd_kafka_headers_t *kafka_make_headers(const struct kafka *kafka, const struct out_span *span);
 /* Without the headers span stays as it is; end is 0 if what they say cannot be read. */
 void kafka_read_headers(const rd_kafka_message_t *msg, struct out_span *span);
 

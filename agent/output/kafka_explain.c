@@ -47,7 +47,15 @@ static const struct advice rows[] = {
     {0, "Connection refused", "nothing listens there: is the broker up, and is the port right?"},
     {RD_KAFKA_RESP_ERR__RESOLVE, NULL, "the host name does not resolve"},
     {RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN, NULL, "no broker can be reached"},
-    {RD_KAFKA_RESP_ERR__AUTHENTICATION, NULL, "the broker refused user or password"},
+    {0, "OAUTHBEARER token: ", "no token, no login; asked for again soon"},
+    {0, "Unsupported SASL mechanism",
+     "the broker offers other mechanisms on this port: set output.kafka.sasl.mechanism to one of "
+     "them"},
+    {0, "SASL mechanism OAUTHBEARER",
+     "the broker refused the token: does it know who issued it, for whom and for what? check "
+     "output.kafka.sasl.oauthbearer"},
+    {RD_KAFKA_RESP_ERR__AUTHENTICATION, NULL,
+     "the broker refused the login: check output.kafka.username, password and sasl.mechanism"},
     {RD_KAFKA_RESP_ERR__SSL, NULL, "TLS with the broker fails: check certificates and ports"},
     {RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, "storing the place",
      "posta's principal needs READ on the topic too"},
@@ -76,6 +84,10 @@ static const struct advice rows[] = {
 
 const char *kafka_advice(rd_kafka_resp_err_t code, const char *text)
 {
+    if (text && strstr(text, "SASL mechanism SCRAM-") && rd_kafka_version() < KAFKA_SCRAM_MENDED)
+        return "check output.kafka.username, password and sasl.mechanism; and Kafka 4.0 and newer "
+               "refuse every SCRAM login of a librdkafka before 2.6.1: there use a client "
+               "certificate, OAUTHBEARER or PLAIN with TLS";
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         if (rows[i].code && rows[i].code != code)
             continue;

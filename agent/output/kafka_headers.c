@@ -1,25 +1,83 @@
-/* kafka_headers.c: which bytes of its log an event stands for, as headers of its record: numbers in decimal digits. */
+/* kafka_headers.c: the headers of a record: those of the configuration, and which bytes of its log the event stands for, as
+ * decimal digits. */
 #include "kafka.h"
 
 #include <ctype.h>
+#include <stddef.h>
 #include <stdio.h>
 
 #define ID_HEADER       "posta.id"
 #define END_HEADER      "posta.end"
 #define LEFT_OUT_HEADER "posta.left_out"
 
-/* posta.id, posta.end, and posta.left_out where bytes before it were left out on purpose. */
-rd_kafka_headers_t *kafka_make_headers(const struct out_span *span)
+/* ---- output.kafka.headers ---- */
+
+struct header_settings {
+    char *key, *value;
+};
+
+#define AT(field) .at = offsetof(struct header_settings, field)
+const struct option kafka_header_options[] = {
+    {.name = "key", .type = OPT_TEXT, .required = true, AT(key), .doc = "Name of the header."},
+    {.name = "value", .type = OPT_TEXT, .def = "", AT(value), .doc = "Its value."},
+    {0},
+};
+
+static void read_header(struct kafka *kafka, const struct node *node, size_t i,
+                        struct problems *problems)
 {
-    char number[24];
-    rd_kafka_headers_t *headers = rd_kafka_headers_new(span->left_out ? 3 : 2);
+    char section[48];
+    struct header_settings set = {.key = NULL};
+    snprintf(section, sizeof section, "output.kafka.headers.%zu", i);
+    if (options_read(node, section, kafka_header_options, &set, problems) == 0) {
+        if (strncmp(set.key, "posta.", 6) == 0)
+            problems_error(problems, node, "%s: names that begin with posta. are posta's own",
+                           section);
+        rd_kafka_header_add(kafka->shape.headers, set.key, -1, set.value, -1);
+    }
+    options_free(kafka_header_options, &set);
+}
+
+int kafka_read_header_settings(struct kafka *kafka, struct err *err)
+{
+    const struct node_list *list = &kafka->set.headers;
+    struct problems problems = PROBLEMS_INIT;
+    if (list->n)
+        kafka->shape.headers = rd_kafka_headers_new(list->n);
+    for (size_t i = 0; i < list->n; i++)
+        read_header(kafka, list->at[i], i, &problems);
+    int rc = problems_err(&problems, err);
+    problems_free(&problems);
+    return rc;
+}
+
+/* ---- of an event ---- */
+
+static void add_number(rd_kafka_headers_t *headers, const char *name, uint64_t number)
+{
+    char text[24];
+    int len = snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+    rd_kafka_header_add(headers, name, -1, text, len);
+}
+
+/* posta.id, posta.end, and posta.left_out where bytes before it were left out on purpose. */
+static void add_span(rd_kafka_headers_t *headers, const struct out_span *span)
+{
     rd_kafka_header_add(headers, ID_HEADER, sizeof ID_HEADER - 1, span->id, EVENT_ID_LEN);
-    int len = snprintf(number, sizeof number, "%llu", (unsigned long long)span->end);
-    rd_kafka_header_add(headers, END_HEADER, sizeof END_HEADER - 1, number, len);
-    if (!span->left_out)
-        return headers;
-    len = snprintf(number, sizeof number, "%llu", (unsigned long long)span->left_out);
-    rd_kafka_header_add(headers, LEFT_OUT_HEADER, sizeof LEFT_OUT_HEADER - 1, number, len);
+    add_number(headers, END_HEADER, span->end);
+    if (span->left_out)
+        add_number(headers, LEFT_OUT_HEADER, span->left_out);
+}
+
+rd_kafka_headers_t *kafka_make_headers(const struct kafka *kafka, const struct out_span *span)
+{
+    const rd_kafka_headers_t *fixed = kafka->shape.headers;
+    bool has_span = span && kafka->set.posta_headers;
+    if (!fixed && !has_span)
+        return NULL;
+    rd_kafka_headers_t *headers = fixed ? rd_kafka_headers_copy(fixed) : rd_kafka_headers_new(3);
+    if (has_span)
+        add_span(headers, span);
     return headers;
 }
 

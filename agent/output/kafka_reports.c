@@ -18,8 +18,8 @@ enum { EVENTS_PER_TURN = 256 };
 void kafka_note_up(struct kafka *kafka)
 {
     if (!kafka->is_up) {
-        log_info("kafka", "delivering to topic %s%s", kafka->topic_names[0],
-                 kafka->env.n_routes > 1 ? " and others" : "");
+        log_info("kafka", "delivering to topic %s%s", kafka_some_topic(kafka),
+                 kafka->topics.n > 1 ? " and others" : "");
         certs_look_within(kafka->certs, 0); /* new ones could not be tried without brokers */
     }
     kafka->is_up = true;

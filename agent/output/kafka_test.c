@@ -98,12 +98,13 @@ static int test_producer(struct kafka *kafka, FILE *to, struct err *err)
     return err_set(err, ERR_DENIED, "%s: %s", text, kafka_advice(code, text));
 }
 
-static int test_topic(struct kafka *kafka, unsigned route, FILE *to, struct err *err)
+static int test_topic(struct kafka *kafka, unsigned number, FILE *to, struct err *err)
 {
     const struct rd_kafka_metadata *meta = NULL;
     fprintf(to, "  connect%s... ", kafka->set.tls.is_used ? " with TLS" : "");
     fflush(to);
-    if (ask_metadata(kafka->producer, kafka->producer->topics[route], &meta, err)) {
+    if (ask_metadata(kafka->producer, kafka_topic_handle(kafka, kafka->producer, number), &meta,
+                     err)) {
         fprintf(to, "FAILED\n");
         return -1;
     }
@@ -125,7 +126,7 @@ static int test_transactions(struct kafka *kafka, FILE *to, struct err *err)
     const struct txn_thread_config config = {.rk = kafka->producer->rk,
                                              .reader = reader,
                                              .group = kafka->txn.id,
-                                             .topic = kafka->topic_names[0],
+                                             .topic = kafka_first_topic(kafka),
                                              .timeout_ms = TEST_WAIT_MS};
     fprintf(to, "  transactions as %s... ", kafka->txn.id);
     fflush(to);
@@ -158,7 +159,8 @@ static int run_test(struct kafka *kafka, FILE *to, struct err *err)
     if (name_test(kafka, err) || producer_new(kafka, &kafka->producer, err))
         return -1;
     int rc = 0;
-    for (unsigned i = 0; i < kafka->env.n_routes && rc == 0; i++)
+    unsigned n = kafka_name_dated(kafka, clock_wall_ns() / NS_PER_MS);
+    for (unsigned i = 0; i < n && rc == 0; i++)
         rc = test_topic(kafka, i, to, err);
     return rc == 0 ? test_transactions(kafka, to, err) : rc;
 }
@@ -168,7 +170,8 @@ int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *e
     struct kafka *kafka = self;
     kafka->env = *env;
     fprintf(to, "kafka: librdkafka %s\n  certificates... ", rd_kafka_version_str());
-    if (kafka_check_tls(&kafka->set.tls, err) || kafka_name_topics(kafka, env, err)) {
+    if (kafka_check_tls(&kafka->set.tls, err) || kafka_check_sasl(&kafka->set, err) ||
+        kafka_read_shape(kafka, env, err)) {
         fprintf(to, "FAILED\n");
         return -1;
     }

@@ -437,7 +437,7 @@ int kafka_txn_start(struct kafka *kafka, struct err *err)
     const struct txn_thread_config config = {.rk = kafka->producer->rk,
                                              .reader = reader,
                                              .group = txn->id,
-                                             .topic = kafka->topic_names[0],
+                                             .topic = kafka_first_topic(kafka),
                                              .timeout_ms = (int)(kafka->set.timeout_ns / NS_PER_MS),
                                              .loop = kafka->env.loop,
                                              .done = job_done,

@@ -8,7 +8,7 @@
  * Why not by ListConsumerGroupOffsets on the producer's own handle, which would save the connection: up to 2.12 librdkafka
  * follows a null pointer there when a broker answers that it is not, or not yet, the group's coordinator.
  */
-#include "kafka_txn.h"
+#include "kafka.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -85,6 +85,8 @@ int txn_read_mark(const struct mark_reader *reader, struct txn_result *result)
         snprintf(result->text, sizeof result->text, "%s: %.200s", what, text);
         return -1;
     }
+    struct err err; /* without tokens the asking fails, and says why */
+    (void)(kafka_start_sasl(rk, &err) == 0);
     rd_kafka_resp_err_t code = ask_until(rk, reader, result);
     rd_kafka_destroy(rk);
     if (!code)

@@ -8,6 +8,8 @@
  */
 #include "kafka.h"
 
+#include <posta/regex.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -29,6 +31,7 @@ struct partition {
 struct reader {
     const struct read_back *ask;
     rd_kafka_t *rk;
+    struct client *client;
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t **topics;
     size_t n_topics;
@@ -36,6 +39,7 @@ struct reader {
     size_t n_parts, n_left; /* n_left are not read to where they ended at the start */
     struct partition *last; /* of the last event */
     char trouble[TROUBLE_TEXT];
+    bool is_text;   /* codec.format */
     bool is_broken; /* an error that reading on cannot cure */
 };
 
@@ -43,7 +47,7 @@ struct reader {
 
 static void note_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
-    struct reader *reader = opaque;
+    struct reader *reader = ((const struct client *)opaque)->owner;
     (void)rk;
     if (code == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && reader->trouble[0])
         return; /* why is known */
@@ -64,11 +68,12 @@ static int refuse(const char *topic, rd_kafka_resp_err_t code, struct err *err)
 
 /* ---- partitions ---- */
 
+/* Of one topic; NULL: of all. */
 static int look_up(struct reader *reader, rd_kafka_topic_t *topic,
                    const struct rd_kafka_metadata **meta, struct err *err)
 {
     for (int waited_ms = 0; waited_ms < METADATA_WAIT_MS; waited_ms += 1000) {
-        rd_kafka_resp_err_t code = rd_kafka_metadata(reader->rk, 0, topic, meta, 1000);
+        rd_kafka_resp_err_t code = rd_kafka_metadata(reader->rk, topic == NULL, topic, meta, 1000);
         rd_kafka_poll(reader->rk, 0);
         if (!code)
             return 0;
@@ -117,6 +122,8 @@ static int add_topic(struct reader *reader, const char *name, struct err *err)
     return rc;
 }
 
+/* ---- topics with a date: all that there are of a name ---- */
+
 static bool is_added(const struct reader *reader, const char *name)
 {
     for (size_t i = 0; i < reader->n_topics; i++)
@@ -125,15 +132,48 @@ static bool is_added(const struct reader *reader, const char *name)
     return false;
 }
 
+static int add_matching(struct reader *reader, const struct rd_kafka_metadata *meta,
+                        const struct format *dated, struct err *err)
+{
+    struct buf pattern = BUF_INIT;
+    struct regex *regex = NULL;
+    format_put_pattern(dated, &pattern);
+    int rc = regex_new(&regex, buf_str(&pattern), err);
+    for (int i = 0; i < meta->topic_cnt && rc == 0; i++) {
+        const char *name = meta->topics[i].topic;
+        if (regex_finds(regex, name, strlen(name)) && !is_added(reader, name))
+            rc = add_topic(reader, name, err);
+    }
+    regex_free(regex);
+    buf_free(&pattern);
+    return rc;
+}
+
+static int add_dated(struct reader *reader, const struct kafka *kafka, struct err *err)
+{
+    const struct rd_kafka_metadata *meta = NULL;
+    int rc = 0;
+    for (unsigned i = 0; i < kafka->rules.n_plans && rc == 0; i++)
+        for (size_t k = 0; k < kafka->rules.plans[i].n && rc == 0; k++) {
+            const struct format *dated = kafka->rules.plans[i].choices[k].dated;
+            if (dated && !meta)
+                rc = look_up(reader, NULL, &meta, err);
+            if (dated && rc == 0)
+                rc = add_matching(reader, meta, dated, err);
+        }
+    if (meta)
+        rd_kafka_metadata_destroy(meta);
+    return rc;
+}
+
 static int add_topics(struct reader *reader, const struct kafka *kafka, struct err *err)
 {
     if (reader->ask->topic)
         return add_topic(reader, reader->ask->topic, err);
-    for (unsigned i = 0; i < kafka->env.n_routes; i++)
-        if (!is_added(reader, kafka->topic_names[i]) &&
-            add_topic(reader, kafka->topic_names[i], err))
+    for (unsigned i = 0; i < kafka->topics.n; i++)
+        if (add_topic(reader, kafka->topics.at[i].name, err))
             return -1;
-    return 0;
+    return add_dated(reader, kafka, err);
 }
 
 /* ---- events ---- */
@@ -154,6 +194,7 @@ static void take_event(struct reader *reader, const rd_kafka_message_t *msg,
 {
     struct back_event event = {.bytes = msg->payload ? msg->payload : "",
                                .len = msg->len,
+                               .is_text = reader->is_text,
                                .is_cut = part && part->low > 0};
     kafka_read_headers(msg, &event.span);
     reader->ask->event(reader->ask->arg, &event);
@@ -231,7 +272,8 @@ static int open_reader(struct reader *reader, const struct kafka *kafka, struct 
     rd_kafka_conf_t *conf;
     if (kafka_make_reader_conf(kafka, &conf, err))
         return -1;
-    rd_kafka_conf_set_opaque(conf, reader);
+    reader->client = client_new(&kafka->set, reader);
+    rd_kafka_conf_set_opaque(conf, reader->client);
     rd_kafka_conf_set_error_cb(conf, note_error);
     rd_kafka_conf_set_log_cb(conf, NULL); /* what matters comes as an error too */
     reader->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);
@@ -240,7 +282,7 @@ static int open_reader(struct reader *reader, const struct kafka *kafka, struct 
         return err_set(err, ERR_CONFIG, "output.kafka: %s", text);
     }
     reader->queue = rd_kafka_queue_new(reader->rk);
-    return 0;
+    return kafka_start_sasl(reader->rk, err);
 }
 
 static void close_reader(struct reader *reader)
@@ -254,6 +296,7 @@ static void close_reader(struct reader *reader)
         rd_kafka_topic_destroy(reader->topics[i]);
     if (reader->rk)
         rd_kafka_destroy(reader->rk);
+    client_free(reader->client);
     free(reader->topics);
     free(reader->parts);
 }
@@ -262,9 +305,15 @@ int kafka_read_back(void *self, const struct output_env *env, const struct read_
                     struct err *err)
 {
     struct kafka *kafka = self;
-    struct reader reader = {.ask = ask};
+    struct reader reader = {.ask = ask, .is_text = kafka->set.codec_format != NULL};
     kafka->env = *env;
-    if (kafka_check_tls(&kafka->set.tls, err) || kafka_name_topics(kafka, env, err))
+    if (kafka->set.codec_format && !kafka->set.posta_headers)
+        return err_set(err, ERR_CONFIG,
+                       "output.kafka.codec.format.string leaves out of the messages which bytes of "
+                       "which log they stand for, so nothing can be proved of them: set "
+                       "output.kafka.posta_headers: true");
+    if (kafka_check_tls(&kafka->set.tls, err) || kafka_check_sasl(&kafka->set, err) ||
+        kafka_read_shape(kafka, env, err))
         return -1;
     int rc = open_reader(&reader, kafka, err) || add_topics(&reader, kafka, err) ||
                      read_all(&reader, err)

@@ -184,9 +184,11 @@ enum facts_kind facts_read(struct facts *facts, const struct delivered *event, b
     struct json_span root;
     struct members found;
     struct err err;
-    if (json_check(event->json, event->len, &root, &err) || root.type != JSON_OBJECT)
+    bool is_event = !event->is_text && json_check(event->json, event->len, &root, &err) == 0 &&
+                    root.type == JSON_OBJECT;
+    if (!is_event && !(event->is_text && event->id))
         return event->id ? FACTS_BAD : FACTS_OTHER;
-    find_members(root, &found);
+    find_members(is_event ? root : (struct json_span) {.at = NULL}, &found);
     facts->key[EVENT_KEY_LEN] = '\0';
     buf_clear(&facts->path);
     if (found.path.at && found.path.type == JSON_STRING)

@@ -50,7 +50,8 @@ struct delivered {
     size_t len;
     const char *id; /* what stands beside it: 32 hex digits; NULL = nothing */
     uint64_t end, left_out;
-    bool is_cut; /* events before it may have been deleted since */
+    bool is_text; /* it is no whole event: only what stands beside it counts */
+    bool is_cut;  /* events before it may have been deleted since */
 };
 
 struct facts {

@@ -54,6 +54,10 @@ struct json_walk json_members(struct json_span object);
 /* False at the end. */
 bool json_next(struct json_walk *walk, struct json_span *key, struct json_span *value);
 
+/* Items of a checked array, the same way. */
+struct json_walk json_items(struct json_span array);
+bool json_next_item(struct json_walk *walk, struct json_span *item);
+
 /* Append the text of a checked string: escapes become what they stand for, half surrogates U+FFFD. */
 void json_text(struct json_span string, struct buf *out);
 /* Append a checked value so that it is valid UTF-8: as it stands, but for bytes that are none and for half surrogates. */

@@ -8,12 +8,13 @@
 #define POSTA_OUTPUT_H
 
 #include <posta/buf.h>
+#include <posta/config_node.h>
 #include <posta/loop.h>
 #include <posta/plugin.h>
 #include <stdio.h>
 
 /* Tokens are below 2^OUTPUT_TOKEN_BITS. */
-enum { OUTPUT_TOKEN_BITS = 48 };
+enum { OUTPUT_TOKEN_BITS = 32 };
 
 /* A mark says where delivery stands, as printable ASCII. It means nothing to the output. */
 enum { OUTPUT_MARK_MAX = 4000 };
@@ -46,6 +47,8 @@ struct output_env {
     unsigned n_routes;
     /* A static field of an input, such as "fields.topic" or "agent.name"; NULL if it has none. */
     const char *(*text)(void *arg, unsigned route, const char *field);
+    /* What the configuration says of all events of an input, as a JSON object, appended: fields, tags, agent, host, .. */
+    void (*known)(void *arg, unsigned route, struct buf *json);
     /* bytes: the event again, for the dead letter; NULL with DELIVERED. why: NULL with DELIVERED. */
     void (*verdict)(void *arg, uint64_t token, enum verdict verdict, const char *why,
                     const char *bytes, size_t len);
@@ -65,6 +68,7 @@ struct back_event {
     const char *bytes; /* borrowed during the call, with the span */
     size_t len;
     struct out_span span; /* end 0 with an id: what stands there cannot be read */
+    bool is_text;         /* the bytes are no whole event, as the configuration wants it */
     bool is_cut;          /* events before those of its partition were deleted */
 };
 
@@ -83,7 +87,8 @@ struct output {
     const char *name; /* as in output.<name> */
     const char *doc;
     const struct option *options;
-    size_t size; /* of its own struct, which the options are read into */
+    const struct config_section *sections; /* below its own, which it reads itself; NULL = none */
+    size_t size;                           /* of its own struct, which the options are read into */
     const struct stat_row *stat_rows;
     const void *(*stats)(const void *self);
     /* Check everything that can be known without the network: files, certificates, words. */

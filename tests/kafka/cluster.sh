@@ -13,7 +13,7 @@
 #   status           one line a broker; exit 0 only when all run
 #   topic NAME [PARTITIONS]                create a topic (default 3 partitions), wait for its replicas
 #   acl PRINCIPAL TYPE PATTERN NAME OPS    allow more, e.g. acl User:CN=posta group literal g read
-#   transactions PREFIX                    let CN=posta use transactional ids and groups that begin with PREFIX
+#   transactions PREFIX [PRINCIPAL]        let it (CN=posta) use transactional ids and groups that begin with PREFIX
 #   admin 'COMMAND' ...                    what kadmin can do, as CN=admin
 #   leader TOPIC PARTITION ID,ID,ID        the replicas in this order, the first is the leader, now
 #   quota CLIENT_ID BYTES|none             what a client may produce in a second
@@ -23,13 +23,16 @@
 # From the environment:
 #   KAFKA_VERSION      default 4.3.1; 3.9.2 is tried too
 #   POSTA_KAFKA_DIR    run directory (pki, logs, pids), default /tmp/posta-kafka; data go to /dev/shm if it has room
-#   POSTA_KAFKA_PORT   first port P, default 19090: clients P+1 to P+3, wrong host name P+4, between brokers P+11 to
-#                      P+13, controllers P+21 to P+23, clients through relays P+51 to P+53, behind them P+41 to P+43
+#   POSTA_KAFKA_PORT   first port P, default 19090: clients P+1 to P+3, wrong host name P+4, SASL with TLS P+5 to P+7 and
+#                      without P+8 to P+10, between brokers P+11 to P+13, controllers P+21 to P+23, clients through relays
+#                      P+51 to P+53, behind them P+41 to P+43
 #   POSTA_KAFKA_HEAP   heap of a broker, default 256m
 #   POSTA_CACHE        where the jars are kept, default ~/.cache/posta
 #
 # Who may what: CN=broker and CN=admin everything; CN=posta write and describe topics named logs-*; CN=verifier read
 # and describe every topic and group; nobody else anything. Topics made at start: logs-posta (3 partitions), secret.
+# By SASL: the user posta may what CN=posta may: PLAIN with the password plain-secret, SCRAM with scram-secret, OAUTHBEARER
+# with a token of tests/tools/tokend and TOKEN_KEY; a client certificate may come with it and changes nothing.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -58,12 +61,17 @@ HOME_DIR=$CACHE/kafka-$VERSION
 JAVA_FLAGS=(-Xms64m -Xss512k -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Xshare:auto -Djava.awt.headless=true)
 
 # Kafka's format tool costs a second of JVM a broker. All that it makes, beside ids, is the file of feature levels, the
-# same for every cluster of a version: made once and kept with the jars.
+# same for every cluster of a version, and the users of SCRAM: made once and kept with the jars.
+BOOTSTRAP_FILE=bootstrap-2.checkpoint # count up when what is in it changes
 keep_bootstrap() { # DIR
+    mkdir -p "$1/training"
     training_properties "$1" >"$1/format.properties"
     java "${JAVA_FLAGS[@]}" -cp "$1/lib/*" kafka.tools.StorageTool format -t AAAAAAAAAAAAAAAAAAAAAA \
+        --add-scram 'SCRAM-SHA-256=[name=posta,password=scram-secret]' \
+        --add-scram 'SCRAM-SHA-512=[name=posta,password=scram-secret]' \
         -c "$1/format.properties" >"$1/format.log" 2>&1 || die "format failed, see $1/format.log"
-    mv "$1/training/bootstrap.checkpoint" "$1/bootstrap.checkpoint"
+    mv "$1/training/bootstrap.checkpoint" "$1/$BOOTSTRAP_FILE.$$"
+    mv "$1/$BOOTSTRAP_FILE.$$" "$1/$BOOTSTRAP_FILE"
     rm -r "$1/training" "$1/format.properties" "$1/format.log"
 }
 
@@ -75,7 +83,10 @@ download() { # DIR
 
 fetch_jars() {
     local new=$HOME_DIR.new.$$ began=$SECONDS
-    [[ ! -d $HOME_DIR ]] || return 0
+    if [[ -d $HOME_DIR ]]; then
+        [[ -e $HOME_DIR/$BOOTSTRAP_FILE ]] || keep_bootstrap "$HOME_DIR"
+        return 0
+    fi
     command -v java >/dev/null || die "java is missing: run tests/setup.sh test"
     mkdir -p "$new"
     download "$new"
@@ -119,7 +130,7 @@ train() {
     mkdir -p "$dir/training"
     "$HERE/pki.sh" "$dir/pki" 2>/dev/null
     training_properties "$dir" >"$dir/training.properties"
-    cp "$HOME_DIR/bootstrap.checkpoint" "$dir/training/"
+    cp "$HOME_DIR/$BOOTSTRAP_FILE" "$dir/training/bootstrap.checkpoint"
     printf 'version=1\ncluster.id=AAAAAAAAAAAAAAAAAAAAAA\nnode.id=1\n' >"$dir/training/meta.properties"
     run_training "$dir"
     mv "$dir/kafka.jsa" "$HOME_DIR/" 2>/dev/null || log "no archive of classes made, brokers start slower"
@@ -207,6 +218,32 @@ voters() { echo "1@$HOST:$((PORT + 21)),2@$HOST:$((PORT + 22)),3@$HOST:$((PORT +
 listeners() { # N ADDRESS RELAY_OFFSET
     printf 'CLIENT://%s:%d,BROKER://%s:%d,RELAY://%s:%d' "$2" $((PORT + $1)) "$2" $((PORT + 10 + $1)) "$2" $((PORT + $3 + $1))
     [[ $1 != 1 ]] || printf ',WRONG://%s:%d' "$2" $((PORT + 4))
+    printf ',SASL://%s:%d,CLEAR://%s:%d' "$2" $((PORT + 4 + $1)) "$2" $((PORT + 7 + $1))
+}
+
+# PLAIN, SCRAM and tokens on both listeners. The validator's class has moved between versions, this name is good in all.
+sasl_properties() {
+    local name module=org.apache.kafka.common.security
+    for name in sasl clear; do
+        cat <<EOF
+listener.name.$name.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512,OAUTHBEARER
+listener.name.$name.plain.sasl.jaas.config=$module.plain.PlainLoginModule required user_posta="plain-secret";
+listener.name.$name.scram-sha-256.sasl.jaas.config=$module.scram.ScramLoginModule required;
+listener.name.$name.scram-sha-512.sasl.jaas.config=$module.scram.ScramLoginModule required;
+listener.name.$name.oauthbearer.sasl.jaas.config=$module.oauthbearer.OAuthBearerLoginModule required;
+listener.name.$name.oauthbearer.sasl.server.callback.handler.class=$module.oauthbearer.OAuthBearerValidatorCallbackHandler
+listener.name.$name.sasl.oauthbearer.jwks.endpoint.url=file://$RUN/jwks.json
+listener.name.$name.sasl.oauthbearer.expected.audience=kafka
+listener.name.$name.sasl.oauthbearer.expected.issuer=posta-test
+EOF
+    done
+    echo 'listener.name.sasl.ssl.client.auth=requested'
+}
+
+make_token_key() {
+    [[ ! -s $RUN/jwks.json ]] || return 0
+    openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$RUN/token.key" 2>/dev/null
+    "$TOOLS/tokend" -k "$RUN/token.key" -j >"$RUN/jwks.json"
 }
 
 security_properties() { # PKI NAME
@@ -230,7 +267,7 @@ node.id=$1
 controller.quorum.voters=$(voters)
 listeners=$(listeners "$1" 127.0.0.1 40),CONTROLLER://127.0.0.1:$((PORT + 20 + $1))
 advertised.listeners=$(listeners "$1" "$HOST" 50)
-listener.security.protocol.map=CLIENT:SSL,BROKER:SSL,RELAY:SSL,WRONG:SSL,CONTROLLER:SSL
+listener.security.protocol.map=CLIENT:SSL,BROKER:SSL,RELAY:SSL,WRONG:SSL,CONTROLLER:SSL,SASL:SASL_SSL,CLEAR:SASL_PLAINTEXT
 inter.broker.listener.name=BROKER
 controller.listener.names=CONTROLLER
 log.dirs=$(data_dir)/broker$1
@@ -262,7 +299,7 @@ log.cleaner.dedupe.buffer.size=4194304
 log.index.size.max.bytes=1048576
 
 EOF
-    security_properties "$PKI" "broker$1" >>"$RUN/broker$1.properties"
+    { security_properties "$PKI" "broker$1" && sasl_properties; } >>"$RUN/broker$1.properties"
 }
 
 new_id() { openssl rand -base64 16 | tr '+/' 'AB' | cut -c1-22; }
@@ -273,7 +310,7 @@ format_data() { # N CLUSTER_ID
     dir=$(data_dir)/broker$1
     [[ ! -d $dir ]] || return 0
     mkdir -p "$dir"
-    cp "$HOME_DIR/bootstrap.checkpoint" "$dir/"
+    cp "$HOME_DIR/$BOOTSTRAP_FILE" "$dir/bootstrap.checkpoint"
     printf 'version=1\ncluster.id=%s\nnode.id=%s\ndirectory.id=%s\n' "$2" "$1" "$(new_id)" >"$dir/meta.properties"
 }
 
@@ -281,6 +318,7 @@ prepare() {
     local n id
     mkdir -p "$RUN/logs"
     "$HERE/pki.sh" "$PKI"
+    make_token_key
     echo "$VERSION" >"$RUN/version"
     [[ -s $RUN/data.dir ]] || choose_data_dir >"$RUN/data.dir"
     [[ -s $RUN/cluster.id ]] || new_id >"$RUN/cluster.id"
@@ -297,6 +335,7 @@ launch() { # N
     stat -c %s "$RUN/logs/broker$1.log" >"$RUN/broker$1.mark" 2>/dev/null || echo 0 >"$RUN/broker$1.mark"
     # 9 is the lock: a broker must not hold it for life.
     setsid java "${JAVA_FLAGS[@]}" "-Xmx${POSTA_KAFKA_HEAP:-256m}" "-XX:SharedArchiveFile=$HOME_DIR/kafka.jsa" \
+        "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls=file://$RUN/jwks.json" \
         -Dorg.slf4j.simpleLogger.showDateTime=true -Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS \
         -cp "$HOME_DIR/lib/*" kafka.Kafka "$RUN/broker$1.properties" \
         >>"$RUN/logs/broker$1.log" 2>&1 </dev/null 9>&- &
@@ -318,7 +357,11 @@ show_logs() {
     done
 }
 
-bootstrap() { echo "$HOST:$((PORT + 1)),$HOST:$((PORT + 2)),$HOST:$((PORT + 3))"; }
+brokers_at() { # PORTS_BEHIND_P
+    echo "$HOST:$((PORT + $1 + 1)),$HOST:$((PORT + $1 + 2)),$HOST:$((PORT + $1 + 3))"
+}
+
+bootstrap() { brokers_at 0; }
 
 kadmin() {
     "$TOOLS/kadmin" -b "$(bootstrap)" -X security.protocol=ssl -X "ssl.ca.location=$PKI/ca.pem" \
@@ -355,6 +398,8 @@ bring_up() {
     kadmin -T "$START_SECONDS" 'brokers 3' \
         'acl User:CN=posta topic prefixed logs- write,describe' \
         'acl User:CN=posta cluster literal kafka-cluster idempotent_write' \
+        'acl User:posta topic prefixed logs- write,describe' \
+        'acl User:posta cluster literal kafka-cluster idempotent_write' \
         'acl User:CN=verifier topic literal * read,describe' \
         'acl User:CN=verifier group literal * read,describe' \
         'topic logs-posta 3 3' 'topic secret 1 3' 'settled secret' 'insync'
@@ -388,7 +433,7 @@ start() {
     check_version
     ! is_complete || return 0
     fetch
-    "$HERE/../tools/build.sh" kadmin kraw relay
+    "$HERE/../tools/build.sh" kadmin kraw relay tokend
     for_each resume_one all
     prepare
     bring_up || {
@@ -450,22 +495,23 @@ topic() { # NAME [PARTITIONS]
 }
 
 # librdkafka knows no ACLs for transactional ids before 2.3, so this one thing is left to Kafka's own tool.
-transactions() { # PREFIX
-    local class=org.apache.kafka.tools.AclCommand
+transactions() { # PREFIX [PRINCIPAL]
+    local who=User:${2:-CN=posta} class=org.apache.kafka.tools.AclCommand
     [[ $VERSION != 3.* ]] || class=kafka.admin.AclCommand
     printf 'security.protocol=SSL\nssl.truststore.type=PEM\nssl.truststore.location=%s\nssl.keystore.type=PEM\nssl.keystore.location=%s\n' \
         "$PKI/ca.pem" "$PKI/admin.keystore.pem" >"$RUN/admin.properties"
     cat "$PKI/admin.key" "$PKI/admin.pem" >"$PKI/admin.keystore.pem"
     java "${JAVA_FLAGS[@]}" -Xmx128m -cp "$HOME_DIR/lib/*" "$class" --bootstrap-server "$(bootstrap)" --command-config "$RUN/admin.properties" --add \
-        --allow-principal User:CN=posta --operation Write --operation Describe \
+        --allow-principal "$who" --operation Write --operation Describe \
         --transactional-id "${1:?transactions needs a prefix}" --resource-pattern-type prefixed >/dev/null 2>"$RUN/logs/acl.log" ||
         die "AclCommand failed, see $RUN/logs/acl.log"
-    kadmin "acl User:CN=posta group prefixed $1 read,describe" 'acl User:CN=posta topic prefixed logs- read'
+    kadmin "acl $who group prefixed $1 read,describe" "acl $who topic prefixed logs- read"
 }
 
 print_env() {
-    printf '%s=%q\n' BOOTSTRAP "$(bootstrap)" RELAYED "$HOST:$((PORT + 51)),$HOST:$((PORT + 52)),$HOST:$((PORT + 53))" WRONGHOST "$HOST:$((PORT + 4))" PKI "$PKI" CA "$PKI/ca.pem" \
-        CERT "$PKI/posta.pem" KEY "$PKI/posta.key" TOPIC logs-posta KAFKA_LOGS "$RUN/logs"
+    printf '%s=%q\n' BOOTSTRAP "$(bootstrap)" RELAYED "$(brokers_at 50)" WRONGHOST "$HOST:$((PORT + 4))" PKI "$PKI" CA "$PKI/ca.pem" \
+        CERT "$PKI/posta.pem" KEY "$PKI/posta.key" TOPIC logs-posta KAFKA_LOGS "$RUN/logs" \
+        SASL_TLS "$(brokers_at 4)" SASL_CLEAR "$(brokers_at 7)" TOKEN_KEY "$RUN/token.key" KAFKA_VERSION "$VERSION"
     # Arguments for collect, kcat and the like: unquoted, so no spaces in the run directory.
     printf '%s=%q\n' READER "$(ssl_args verifier)" WRITER "$(ssl_args posta)"
 }

@@ -10,7 +10,7 @@
  *                           answered with CODE, a number or a name such as NOT_LEADER_FOR_PARTITION
  *   forget API              errors of API that nobody has asked for are taken back
  *   topic NAME CODE         the topic is answered for with CODE; 0 ends it
- *   leader NAME PART N      broker N becomes the partition's leader
+ *   leader NAME PART N      broker N becomes the partition's leader; -1: it has none
  *   quit                    so does SIGTERM; the end of stdin does not
  * Each is answered on stdout with "ok COMMAND" or "?  COMMAND: reason".
  *

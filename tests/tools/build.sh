@@ -10,9 +10,9 @@ HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 OUT=${POSTA_TOOLS:-$HERE/../../build/tests/tools}
 CC=${CC:-gcc}
 CFLAGS=${TOOLS_CFLAGS:--O2 -g}
-KAFKA_TOOLS=" kadmin collect produce brokerd "
+KAFKA_TOOLS=" kadmin collect produce brokerd records "
 JUDGES=" collect ringjudge "
-TLS_TOOLS=" kraw "
+TLS_TOOLS=" kraw tokend "
 
 is_fresh() { # FILE SOURCE...
     local file=$1 source
@@ -58,7 +58,8 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker linewriter ringwriter ringjudge seqcount shim
+    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker linewriter ringwriter records ringjudge seqcount tokend \
+        shim
     for tool; do build "$tool"; done
 }
 

@@ -1,4 +1,4 @@
-/* test_output_kafka_conf.c: topic names, what librdkafka is told, and advice for its errors. */
+/* test_output_kafka_conf.c: what librdkafka is told, and advice for its errors. */
 #include "output/kafka.h"
 
 #include <setjmp.h>
@@ -6,145 +6,6 @@
 #include <stdlib.h>
 
 #include <cmocka.h> /* wants the ones above */
-
-/* ---- topics ---- */
-
-/* Route 0 has fields.topic "nginx" and fields.bad "a b"; route 1 has nothing. */
-static const char *text_of(void *arg, unsigned route, const char *field)
-{
-    (void)arg;
-    if (route == 1)
-        return NULL;
-    if (strcmp(field, "fields.topic") == 0)
-        return "nginx";
-    if (strcmp(field, "fields.empty") == 0)
-        return "";
-    return strcmp(field, "fields.bad") == 0 ? "a b" : NULL;
-}
-
-static int name_topics(const char *format, unsigned n_routes, struct kafka *kafka, struct err *err)
-{
-    const struct output_env env = {.n_routes = n_routes, .text = text_of};
-    *kafka = (struct kafka) {.set.topic = mem_dup(format)};
-    int rc = kafka_name_topics(kafka, &env, err);
-    free(kafka->set.topic);
-    return rc;
-}
-
-static void assert_topic(const char *format, const char *name)
-{
-    struct kafka kafka;
-    struct err err = ERR_INIT;
-    if (name_topics(format, 1, &kafka, &err))
-        fail_msg("%s", err.text);
-    assert_string_equal(kafka.topic_names[0], name);
-    kafka_free_topics(&kafka);
-    kafka_free_topics(&kafka);
-}
-
-static void assert_no_topic(const char *format, unsigned n_routes, const char *text)
-{
-    struct kafka kafka;
-    struct err err = ERR_INIT;
-    int rc = name_topics(format, n_routes, &kafka, &err);
-    kafka_free_topics(&kafka);
-    assert_int_equal(rc, -1);
-    assert_int_equal(err.kind, ERR_CONFIG);
-    assert_string_equal(err.text, text);
-}
-
-static void fields_are_filled_in(void **state)
-{
-    (void)state;
-    assert_topic("logs", "logs");
-    assert_topic("%{[fields.topic]}", "nginx");
-    assert_topic("web-%{[fields.topic]}-%{[fields.topic]}.x", "web-nginx-nginx.x");
-    assert_topic("%{[fields.topic]:other}", "nginx");
-    assert_topic("%{[fields.none]:other}", "other");
-    assert_topic("a%{[fields.none]:}b%{[fields.empty]}", "ab");
-}
-
-static void each_input_has_its_own(void **state)
-{
-    (void)state;
-    struct kafka kafka;
-    struct err err;
-    assert_int_equal(name_topics("%{[fields.topic]:rest}", 2, &kafka, &err), 0);
-    assert_string_equal(kafka.topic_names[0], "nginx");
-    assert_string_equal(kafka.topic_names[1], "rest");
-    kafka_free_topics(&kafka);
-}
-
-static void a_field_that_is_missing(void **state)
-{
-    (void)state;
-    assert_no_topic("%{[fields.none]}", 1,
-                    "output.kafka.topic: an input has no 'fields.none': add it to its fields, or "
-                    "give a default as %{[fields.none]:name}");
-    assert_no_topic("%{[fields.topic]}", 2,
-                    "output.kafka.topic: an input has no 'fields.topic': add it to its fields, or "
-                    "give a default as %{[fields.topic]:name}");
-}
-
-static void a_format_that_is_not_one(void **state)
-{
-    (void)state;
-    assert_no_topic("a%{fields.topic}", 1,
-                    "output.kafka.topic: '%{fields.topic}': expected %{[field]} or "
-                    "%{[field]:default}");
-    assert_no_topic("100%", 1,
-                    "output.kafka.topic: '%': expected %{[field]} or %{[field]:default}");
-    assert_no_topic("%{[fields.topic]", 1,
-                    "output.kafka.topic: '%{[fields.topic]': expected %{[field]} or "
-                    "%{[field]:default}");
-    assert_no_topic("%{[fields.topic", 1,
-                    "output.kafka.topic: '%{[fields.topic': expected %{[field]} or "
-                    "%{[field]:default}");
-}
-
-static void rubbish_behind_the_bracket_is_refused(void **state)
-{
-    (void)state;
-    assert_no_topic("%{[fields.topic]x}", 1,
-                    "output.kafka.topic: '%{[fields.topic]x}': expected %{[field]} or "
-                    "%{[field]:default}");
-}
-
-static void a_name_that_kafka_does_not_take(void **state)
-{
-    (void)state;
-    char long_name[251], text[400];
-    memset(long_name, 'x', 250);
-    long_name[250] = '\0';
-    assert_no_topic("a/b", 1,
-                    "output.kafka.topic: 'a/b' is no topic name: letters, digits, '.', '_' and "
-                    "'-', at most 249");
-    assert_no_topic("", 1,
-                    "output.kafka.topic: '' is no topic name: letters, digits, '.', '_' and '-', "
-                    "at most 249");
-    assert_no_topic("%{[fields.bad]}", 1,
-                    "output.kafka.topic: 'a b' is no topic name: letters, digits, '.', '_' and "
-                    "'-', at most 249");
-    snprintf(
-        text, sizeof(text),
-        "output.kafka.topic: '%s' is no topic name: letters, digits, '.', '_' and '-', at most "
-        "249",
-        long_name);
-    assert_no_topic(long_name, 1, text);
-    assert_topic(long_name + 1, long_name + 1);
-}
-
-static void dots_alone_are_no_name(void **state)
-{
-    (void)state;
-    struct kafka kafka;
-    struct err err;
-    int one = name_topics(".", 1, &kafka, &err);
-    kafka_free_topics(&kafka);
-    int two = name_topics("..", 1, &kafka, &err);
-    kafka_free_topics(&kafka);
-    assert_true(one == -1 && two == -1);
-}
 
 /* ---- librdkafka's configuration ---- */
 
@@ -192,22 +53,98 @@ static void what_is_promised_is_set(void **state)
     rd_kafka_conf_destroy(conf);
 }
 
-static void a_user_needs_a_password(void **state)
+/* ---- compression ---- */
+
+static void assert_compression(int codec, char *level, const char *name, const char *set_level)
+{
+    struct kafka kafka = plain();
+    struct compression compression;
+    struct err err = ERR_INIT;
+    kafka.set.compression = codec;
+    kafka.set.compression_level = level;
+    if (kafka_choose_compression(&kafka.set, &compression, &err))
+        fail_msg("%s", err.text);
+    assert_string_equal(compression.codec, name);
+    assert_int_equal(compression.level != NULL, set_level != NULL);
+    if (set_level)
+        assert_string_equal(compression.level, set_level);
+}
+
+static void assert_no_level(int codec, char *level, const char *text)
+{
+    struct kafka kafka = plain();
+    struct compression compression;
+    struct err err = ERR_INIT;
+    kafka.set.compression = codec;
+    kafka.set.compression_level = level;
+    assert_int_equal(kafka_choose_compression(&kafka.set, &compression, &err), -1);
+    assert_int_equal(err.kind, ERR_CONFIG);
+    assert_string_equal(err.text, text);
+}
+
+static void levels_fit_their_codec(void **state)
 {
     (void)state;
-    struct kafka kafka = plain();
-    rd_kafka_conf_t *conf;
-    struct err err;
-    char user[] = "u", password[] = "p";
-    kafka.set.username = user;
-    assert_int_equal(kafka_make_conf(&kafka, &conf, &err), -1);
-    assert_string_equal(err.text, "output.kafka.username is set but password is not");
-    kafka.set.password = password;
-    if (kafka_make_conf(&kafka, &conf, &err))
-        fail_msg("%s", err.text);
-    assert_setting(conf, "security.protocol", "sasl_plaintext");
-    assert_setting(conf, "sasl.mechanism", "PLAIN");
-    rd_kafka_conf_destroy(conf);
+    char zero[] = "0", four[] = "4", nine[] = "9", twelve[] = "12";
+    assert_compression(KAFKA_LZ4, NULL, "lz4", NULL);
+    assert_compression(KAFKA_NO, NULL, "none", NULL);
+    assert_compression(KAFKA_OFF, NULL, "none", NULL);
+    assert_compression(KAFKA_GZIP, four, "gzip", "4");
+    assert_compression(KAFKA_GZIP, nine, "gzip", "9");
+    assert_compression(KAFKA_GZIP, zero, "none", NULL);
+    assert_compression(KAFKA_LZ4, zero, "lz4", "0");
+    assert_compression(KAFKA_ZSTD, twelve, "zstd", "12");
+    assert_compression(KAFKA_SNAPPY, NULL, "snappy", NULL);
+}
+
+static void levels_that_do_not_fit(void **state)
+{
+    (void)state;
+    char zero[] = "0", ten[] = "10", thirteen[] = "13", word[] = "best", minus[] = "-1",
+         none[] = "";
+    assert_no_level(KAFKA_GZIP, ten,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found '10'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_LZ4, thirteen,
+                    "output.kafka.compression_level: lz4 takes 0 to 12, found '13'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_ZSTD, zero,
+                    "output.kafka.compression_level: zstd takes 1 to 12, found '0'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_GZIP, word,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found 'best'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_GZIP, minus,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found '-1'; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_GZIP, none,
+                    "output.kafka.compression_level: gzip takes 0 to 9, found ''; "
+                    "output.kafka.compression says which codec is used");
+    assert_no_level(KAFKA_SNAPPY, ten,
+                    "output.kafka.compression_level: snappy has no levels: remove the key, or "
+                    "choose gzip, lz4 or zstd");
+    assert_no_level(KAFKA_OFF, ten,
+                    "output.kafka.compression_level: none has no levels: remove the key, or "
+                    "choose gzip, lz4 or zstd");
+}
+
+static void every_codec_and_level_is_taken_by_the_library(void **state)
+{
+    (void)state;
+    static const int top[] = {-1, 9, -1, 12, 12};
+    for (int codec = KAFKA_NONE; codec <= KAFKA_ZSTD; codec++)
+        for (int level = codec == KAFKA_ZSTD; level <= top[codec]; level++) {
+            char text[16];
+            struct kafka kafka = plain();
+            rd_kafka_conf_t *conf;
+            struct err err;
+            snprintf(text, sizeof text, "%d", level);
+            kafka.set.compression = codec;
+            kafka.set.compression_level = text;
+            if (kafka_make_conf(&kafka, &conf, &err))
+                fail_msg("%s", err.text);
+            rd_kafka_conf_destroy(conf);
+        }
 }
 
 static void a_bound_of_the_library_is_said_in_its_words(void **state)
@@ -224,10 +161,13 @@ static void a_bound_of_the_library_is_said_in_its_words(void **state)
 static void tokens_and_keys_go_there_and_back(void **state)
 {
     (void)state;
-    static const uint64_t tokens[] = {0, 1, 8191, (UINT64_C(1) << 48) - 1};
+    static const uint64_t tokens[] = {0, 1, 8191, (UINT64_C(1) << OUTPUT_TOKEN_BITS) - 1};
     for (size_t i = 0; i < 4; i++)
-        for (uint32_t key = 0; key < 70000; key += 6999)
-            assert_int_equal(kafka_token_of(kafka_pack_token(tokens[i], key)), tokens[i]);
+        for (uint32_t spread = 0; spread < INT32_MAX - 70001; spread += 69997) {
+            void *opaque = kafka_pack_token(tokens[i], spread);
+            assert_int_equal(kafka_token_of(opaque), tokens[i]);
+            assert_int_equal(kafka_choose_partition(NULL, NULL, 0, 12, NULL, opaque), spread % 12);
+        }
 }
 
 /* ---- advice ---- */
@@ -254,6 +194,12 @@ static void advice_by_text_then_by_code(void **state)
     assert_advice(any, "Connect to ipv4#127.0.0.1:1 failed: Connection refused",
                   "nothing listens there");
     assert_advice(ssl, "something new", "TLS with the broker fails");
+    assert_advice(RD_KAFKA_RESP_ERR__AUTHENTICATION, "SASL mechanism PLAIN",
+                  "check output.kafka.username, password and sasl.mechanism");
+    assert_advice(RD_KAFKA_RESP_ERR__AUTHENTICATION, "SASL mechanism SCRAM-SHA-256",
+                  "check output.kafka.username, password and sasl.mechanism");
+    assert_advice(RD_KAFKA_RESP_ERR__AUTHENTICATION, "SASL mechanism OAUTHBEARER",
+                  "the broker refused the token");
     assert_advice(RD_KAFKA_RESP_ERR__RESOLVE, NULL, "the host name does not resolve");
     assert_advice(RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, NULL, "WRITE and DESCRIBE");
     assert_advice(RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, NULL, "the topic does not exist");
@@ -265,15 +211,10 @@ static void advice_by_text_then_by_code(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(fields_are_filled_in),
-        cmocka_unit_test(each_input_has_its_own),
-        cmocka_unit_test(a_field_that_is_missing),
-        cmocka_unit_test(a_format_that_is_not_one),
-        cmocka_unit_test(rubbish_behind_the_bracket_is_refused),
-        cmocka_unit_test(a_name_that_kafka_does_not_take),
-        cmocka_unit_test(dots_alone_are_no_name),
         cmocka_unit_test(what_is_promised_is_set),
-        cmocka_unit_test(a_user_needs_a_password),
+        cmocka_unit_test(levels_fit_their_codec),
+        cmocka_unit_test(levels_that_do_not_fit),
+        cmocka_unit_test(every_codec_and_level_is_taken_by_the_library),
         cmocka_unit_test(a_bound_of_the_library_is_said_in_its_words),
         cmocka_unit_test(tokens_and_keys_go_there_and_back),
         cmocka_unit_test(advice_by_text_then_by_code),
