@@ -1,7 +1,7 @@
 /* Read a topic from its beginning and judge what arrived: lost, repeated, out of order, broken.
  *
  *   collect -b BOOTSTRAP [-X name=value ...] -t TOPIC [-n EXPECTED] [-i IDLE_SECONDS] [-T MAX_SECONDS]
- *           [-o FILE] [--dump FILE] [--raw FILE] [--live FILE] [--order seq|offset] [--allow-disorder] [--max-repeats N]
+ *           [-o FILE] [--dump FILE] [--raw FILE] [--delays FILE] [--live FILE] [--order seq|offset] [--allow-disorder] [--max-repeats N]
  *           [--allow-new-ids]
  *   collect --check FILE [...]     judge a file of events, one a line, instead of a topic
  *
@@ -13,6 +13,7 @@
  *   -o FILE          the last line goes to FILE too
  *   --dump FILE      the messages, one a line, in order of arrival
  *   --raw FILE       the records as they came, one a line
+ *   --delays FILE    of each record, how long it took from being read by posta until it came, in ms
  *   --live FILE      "delivered=N repeated=N lost=N", rewritten five times a second
  *   --order          what must grow within partition and log.file.path: seq (default), or log.offset within one inode,
  *                    for logs whose writers do not number in order (nginx under wrk)
@@ -29,19 +30,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "event.h"
 #include "kclient.h"
 #include "tally.h"
 
-enum { BATCH = 1000, POLL_MS = 100, LIVE_MS = 200, SETTLE_MS = 500 };
+enum { BATCH = 1000, POLL_MS = 100, DELAY_POLL_MS = 2, LIVE_MS = 200, SETTLE_MS = 500 };
 
 struct judge {
     struct tally tally;
     struct event event;
     const char *topic, *result_path, *live_path, *check_path;
-    FILE *dump, *raw;
+    FILE *dump, *raw, *delays;
     int64_t idle_ms, max_ms, max_repeats;
     bool new_ids_allowed;
 
@@ -96,14 +98,25 @@ static void start_partitions(struct judge *j)
             die("partition %d: %s", p, rd_kafka_err2str(rd_kafka_last_error()));
 }
 
+static int64_t wall_ms(void)
+{
+    struct timespec ts;
+    clock_gettime(CLOCK_REALTIME, &ts);
+    return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+}
+
 /* Errors are not ours to judge: librdkafka goes on trying, and what does not come is found missing. */
 static void take_batch(struct judge *j)
 {
     rd_kafka_message_t *msgs[BATCH];
-    ssize_t n = rd_kafka_consume_batch_queue(j->queue, POLL_MS, msgs, BATCH);
+    ssize_t n =
+        rd_kafka_consume_batch_queue(j->queue, j->delays ? DELAY_POLL_MS : POLL_MS, msgs, BATCH);
 
     for (ssize_t i = 0; i < n; i++) {
         if (!msgs[i]->err) {
+            if (j->delays)
+                fprintf(j->delays, "%" PRId64 "\n",
+                        wall_ms() - rd_kafka_message_timestamp(msgs[i], NULL));
             judge_record(j, msgs[i]->partition, msgs[i]->payload, msgs[i]->len);
             j->last_ms = now_ms();
         }
@@ -214,6 +227,7 @@ static void read_events(struct judge *j)
 enum {
     OPT_DUMP = 256,
     OPT_RAW,
+    OPT_DELAYS,
     OPT_LIVE,
     OPT_ORDER,
     OPT_DISORDER,
@@ -224,6 +238,7 @@ enum {
 
 static const struct option long_options[] = {{"dump", required_argument, NULL, OPT_DUMP},
                                              {"raw", required_argument, NULL, OPT_RAW},
+                                             {"delays", required_argument, NULL, OPT_DELAYS},
                                              {"live", required_argument, NULL, OPT_LIVE},
                                              {"order", required_argument, NULL, OPT_ORDER},
                                              {"allow-disorder", no_argument, NULL, OPT_DISORDER},
@@ -280,6 +295,9 @@ static void parse_option(struct judge *j, rd_kafka_conf_t *conf, int c)
     case OPT_RAW:
         j->raw = open_dump(optarg);
         break;
+    case OPT_DELAYS:
+        j->delays = open_dump(optarg);
+        break;
     case OPT_LIVE:
         j->live_path = optarg;
         break;
@@ -328,6 +346,8 @@ int main(int argc, char **argv)
         fclose(j.dump);
     if (j.raw)
         fclose(j.raw);
+    if (j.delays)
+        fclose(j.delays);
     event_done(&j.event);
     tally_done(&j.tally);
     return code;
