@@ -409,6 +409,30 @@ static void what_is_wrong_in_a_rule_is_said_with_its_place(void **state)
                    "digits, '.', '_' and '-', at most 249");
 }
 
+static void dead_letters_have_a_topic_of_their_own(void **state)
+{
+    (void)state;
+    START("topic: a\ndead_letter: {topic: dead}", 1);
+    assert_string_equal(w.kafka.topics.at[w.kafka.dead.topic].name, "dead");
+    assert_string_equal(kafka_first_topic(&w.kafka), "a");
+    teardown(&w);
+    assert_refused(
+        "topic: a\ndead_letter.topic: a", 1,
+        "output.kafka.dead_letter.topic: 'a' is a topic of events too: give dead letters "
+        "a topic of their own");
+    assert_refused("topic: a\ndead_letter.topic: a b", 1,
+                   "output.kafka.dead_letter.topic: 'a b' is no topic name: letters, digits, '.', "
+                   "'_' and '-', at most 249");
+}
+
+static void a_file_for_dead_letters(void **state)
+{
+    (void)state;
+    START("topic: a\ndead_letter: file", 1);
+    assert_int_equal(w.kafka.dead.topic, NO_TOPIC);
+    teardown(&w);
+}
+
 /* ---- keys, codecs ---- */
 
 static struct kafka_message shape(struct world *w, const char *json)
@@ -637,6 +661,8 @@ int main(void)
         cmocka_unit_test(an_event_that_no_rule_is_for_is_refused_aloud),
         cmocka_unit_test(an_input_that_no_rule_is_for),
         cmocka_unit_test(what_is_wrong_in_a_rule_is_said_with_its_place),
+        cmocka_unit_test(dead_letters_have_a_topic_of_their_own),
+        cmocka_unit_test(a_file_for_dead_letters),
         cmocka_unit_test(a_key_may_be_made_of_the_event),
         cmocka_unit_test(codecs),
         cmocka_unit_test(a_codec_whose_field_is_missing),
