@@ -172,7 +172,7 @@ struct sender_stats {
     uint64_t lines_sent;   /* offered to the output for the first time */
     uint64_t lines_resent; /* offered again: no verdict was known */
     uint64_t lines_delivered;
-    uint64_t lines_dead;     /* to the dead letter file */
+    uint64_t lines_dead;     /* to the dead letters */
     uint64_t lines_filtered; /* left out by include_lines and the like */
     uint64_t lines_truncated;
     uint64_t bytes_sent; /* event bytes */

@@ -95,7 +95,7 @@ static void take_verdict(void *arg, uint64_t token, enum verdict verdict, const 
     place->is_out = false;
     if (verdict == VERDICT_REFUSED && !bury_or_wait(sender, why, bytes, len))
         return;
-    verdict == VERDICT_REFUSED ? sender->stats.lines_dead++ : sender->stats.lines_delivered++;
+    verdict == VERDICT_DELIVERED ? sender->stats.lines_delivered++ : sender->stats.lines_dead++;
     window_done(&sender->win, token);
     sender_move_cursor(sender);
     loop_defer(sender->conf.loop, &sender->pump); /* there is a place again, or this was the last */
@@ -379,7 +379,7 @@ const struct stat_row sender_stat_rows[] = {
     ROW(lines_sent, "lines", "lines offered to the output"),
     ROW(lines_delivered, "lines", "lines the output has acknowledged"),
     ROW(lines_resent, "lines", "lines offered again because no verdict was known"),
-    ROW(lines_dead, "lines", "lines in the dead letter file"),
+    ROW(lines_dead, "lines", "lines that are dead letters"),
     ROW(lines_filtered, "lines", "events left out by a filter"),
     ROW(lines_truncated, "lines", "lines longer than message_max_bytes, cut"),
     ROW(bytes_sent, "bytes", "event bytes given to the output"),

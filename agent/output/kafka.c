@@ -53,24 +53,26 @@ static int busy(struct kafka *kafka, struct err *err)
     return err_set(err, ERR_AGAIN, "kafka takes no more now");
 }
 
-static int refuse(struct kafka *kafka, const struct out_event *ev, uint64_t token, const char *why)
+static int not_now(struct kafka *kafka, const char *topic, rd_kafka_resp_err_t code,
+                   struct err *err)
 {
-    kafka->stats.refused++;
-    kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, why, ev->bytes, ev->len);
-    return 0;
-}
-
-static int not_taken(struct kafka *kafka, const struct out_event *ev, uint64_t token,
-                     const char *topic, rd_kafka_resp_err_t code, struct err *err)
-{
-    if (kafka_is_poison(code))
-        return refuse(kafka, ev, token, rd_kafka_err2str(code));
     if (code == RD_KAFKA_RESP_ERR__FATAL)
         kafka_must_replace(kafka);
     else if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         kafka_hold_topic(kafka, code, topic);
     kafka_watch(kafka);
     return busy(kafka, err);
+}
+
+/* msg: NULL = there is none of it. */
+static int refuse(struct kafka *kafka, const struct out_event *ev, const struct kafka_message *msg,
+                  uint64_t token, const char *why, const char *topic, struct err *err)
+{
+    rd_kafka_resp_err_t code = kafka_bury_event(kafka, ev, msg, token, why, topic);
+    if (code)
+        return not_now(kafka, kafka->set.dead_topic, code, err);
+    kafka->stats.refused++;
+    return 0;
 }
 
 static rd_kafka_resp_err_t produce(struct kafka *kafka, const struct kafka_message *msg,
@@ -102,6 +104,16 @@ static bool is_worn_out(struct kafka *kafka)
     return true;
 }
 
+void kafka_was_sent(struct kafka *kafka, uint64_t token, size_t len)
+{
+    if (kafka->stats.in_flight++ == 0)
+        kafka->last_progress_ns = loop_now(kafka->env.loop);
+    kafka->stats.sent++;
+    if (kafka->txn.is_used)
+        kafka_txn_sent(kafka, token, len);
+    kafka_watch(kafka);
+}
+
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
@@ -111,16 +123,17 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
         return busy(kafka, err);
     const char *why = kafka_shape(kafka, ev, &msg);
     if (why)
-        return refuse(kafka, ev, token, why);
+        return refuse(kafka, ev, NULL, token, why, NULL, err);
+    const struct doomed *doomed = kafka_find_doomed(kafka, token);
+    if (doomed)
+        return refuse(kafka, ev, &msg, token, doomed->why, doomed->topic, err);
+    const char *topic = kafka->topics.at[msg.topic].name;
     rd_kafka_resp_err_t code = produce(kafka, &msg, ev, token);
+    if (code && kafka_is_poison(code))
+        return refuse(kafka, ev, &msg, token, rd_kafka_err2str(code), topic, err);
     if (code)
-        return not_taken(kafka, ev, token, kafka->topics.at[msg.topic].name, code, err);
-    if (kafka->stats.in_flight++ == 0)
-        kafka->last_progress_ns = loop_now(kafka->env.loop);
-    kafka->stats.sent++;
-    if (kafka->txn.is_used)
-        kafka_txn_sent(kafka, token, msg.len);
-    kafka_watch(kafka);
+        return not_now(kafka, topic, code, err);
+    kafka_was_sent(kafka, token, msg.len);
     return 0;
 }
 
@@ -164,6 +177,7 @@ static const struct stat_row kafka_stat_rows[] = {
     ROW(acked, "events", "events acknowledged by the brokers"),
     ROW(in_flight, "events", "events on their way now"),
     ROW(refused, "events", "events that no broker will take"),
+    ROW(buried, "events", "of these, acknowledged in the dead letter topic"),
     ROW(failed, "events", "refusals that may pass; the events were sent again"),
     ROW(transactions, "transactions", "transactions committed (exactly_once)"),
     ROW(transactions_aborted, "transactions", "transactions aborted; their events were sent again"),

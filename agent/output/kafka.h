@@ -46,7 +46,8 @@ struct kafka_settings {
     char *topic;
     struct node_list topics, headers;
     const struct node *partition;
-    char *key, *codec_format;
+    char *key, *codec_format, *dead_topic;
+    int dead_letter; /* "file": nothing else can be said without a topic */
     bool pretty, escape_html;
     char *client_id;
     int compression;
@@ -65,7 +66,7 @@ struct kafka_settings {
 };
 
 struct kafka_stats {
-    uint64_t sent, acked, refused, failed, in_flight, producers_made, connection_errors;
+    uint64_t sent, acked, refused, buried, failed, in_flight, producers_made, connection_errors;
     uint64_t transactions, transactions_aborted, commit_ms, is_fenced;
     uint64_t certificates_renewed, certificates_refused, certificate_expires, certificate_days_left,
         authority_expires, authority_days_left;
@@ -103,6 +104,26 @@ struct kafka_message {
     uint32_t spread;
 };
 
+/* See kafka_dead.c. */
+enum { DOOMED_MAX = 64 };
+struct doomed {
+    uint64_t token;
+    char *why, *topic;
+};
+struct kafka_dead {
+    int topic; /* NO_TOPIC: the file */
+    struct doomed doomed[DOOMED_MAX];
+    unsigned next;
+    bool has_doomed;
+};
+struct dead_event {
+    uint64_t token;
+    const char *why, *topic; /* topic: where it was refused; NULL = it had none */
+    const char *bytes, *key;
+    size_t len, key_len;
+    int64_t time_ms;
+};
+
 /* Certificates on their way in; all zero while there are none. */
 struct renewal {
     struct kafka_pems *pems;
@@ -122,6 +143,7 @@ struct kafka {
     struct kafka_rules rules;
     struct kafka_partition partition;
     struct kafka_shape shape;
+    struct kafka_dead dead;
     struct loop_task more; /* the queue was not emptied */
     struct loop_timer supervise;
     /* What keeps it from sending, and what ends that:
@@ -207,6 +229,26 @@ int kafka_read_shape(struct kafka *kafka, const struct output_env *env, struct e
 void kafka_free_shape(struct kafka *kafka);
 /* NULL, or why there is no message for it. */
 const char *kafka_shape(struct kafka *kafka, const struct out_event *ev, struct kafka_message *msg);
+
+/* ---- kafka_dead.c ---- */
+int kafka_read_dead(struct kafka *kafka, struct err *err) MUST_CHECK;
+void kafka_free_dead(struct kafka *kafka);
+/* Was this event refused in a transaction that was aborted for it? */
+const struct doomed *kafka_find_doomed(const struct kafka *kafka, uint64_t token);
+/* An event that cannot be sent: to the dead letter topic, else a verdict. An error: not now. msg: what has become of it, or
+ * NULL; topic: NULL, or where it was refused. */
+rd_kafka_resp_err_t kafka_bury_event(struct kafka *kafka, const struct out_event *ev,
+                                     const struct kafka_message *msg, uint64_t token,
+                                     const char *why, const char *topic);
+/* The same for one that was refused by the brokers. False: it is sent again, and refused again, first. */
+bool kafka_bury_report(struct kafka *kafka, const rd_kafka_message_t *msg);
+/* Is it one that went to the dead letter topic? */
+bool kafka_is_dead(const struct kafka *kafka, const rd_kafka_message_t *msg);
+void kafka_give_up_dead(struct kafka *kafka, const rd_kafka_message_t *msg);
+
+/* ---- kafka.c ---- */
+/* librdkafka has this event. */
+void kafka_was_sent(struct kafka *kafka, uint64_t token, size_t len);
 
 /* ---- kafka_codec.c ---- */
 /* Append JSON with two spaces a level, or with <, > and & as \u00XX, or both. */

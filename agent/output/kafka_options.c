@@ -7,6 +7,7 @@ static const char *const compressions[] = {"none", "gzip", "snappy", "lz4",
                                            "zstd", "no",   "off",    NULL};
 static const char *const verifications[] = {"full", "strict", "certificate", "none", NULL};
 static const char *const deliveries[] = {"at_least_once", "exactly_once", NULL};
+static const char *const dead_letters[] = {"file", NULL};
 static const char *const truths[] = {"false", "true", NULL};
 
 #define AT(field) .at = offsetof(struct kafka, set.field)
@@ -58,6 +59,21 @@ const struct option kafka_options[] = {
      .doc = "Send this text in place of the whole event: '%{[message]}'. An event without one of "
             "the fields goes to the dead letters, unless it has a default: '%{[user.name]:-}'. "
             "posta verify then needs posta_headers."},
+    {.name = "dead_letter",
+     .type = OPT_WORD,
+     .words = dead_letters,
+     .def = "file",
+     .own = true,
+     AT(dead_letter),
+     .doc = "Where events go that no broker takes, or that no rule is for: file = "
+            "dead_letter.ndjson in path.data."},
+    {.name = "dead_letter.topic",
+     .type = OPT_TEXT,
+     .own = true,
+     AT(dead_topic),
+     .doc =
+         "Or this topic: the message as it was, with the headers posta.reason, posta.topic (where "
+         "it was refused) and posta.event_id. What is refused there too goes to the file."},
     {.name = "client_id",
      .type = OPT_TEXT,
      .def = "posta",

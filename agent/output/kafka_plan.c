@@ -254,10 +254,5 @@ int kafka_plan_routes(struct kafka *kafka, const struct output_env *env, struct 
             kafka->rules.n_plans++; /* half a plan, to be freed */
             return -1;
         }
-    if (kafka->set.delivery == DELIVERY_EXACTLY_ONCE && !kafka_first_topic(kafka))
-        return err_set(err, ERR_CONFIG,
-                       "output.kafka.delivery: exactly_once keeps its mark with a topic whose name "
-                       "does not change, but all have a date: give one input, or a rule, a topic "
-                       "without %%{+..}");
     return 0;
 }

@@ -54,28 +54,47 @@ static void take_failure(struct kafka *kafka, const rd_kafka_message_t *msg)
                 rd_kafka_err2str(msg->err));
 }
 
-static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
+/* A dead letter that is on its way is through when it has arrived. */
+static void take_poison(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
-    uint64_t token = kafka_token_of(msg->_private);
-    kafka->stats.in_flight--;
-    if (kafka->txn.is_used && (!msg->err || is_purged(msg->err)))
-        return; /* the commit decides, or who has it aborted */
-    if (!msg->err) {
-        kafka->stats.acked++;
-        kafka->env.verdict(kafka->env.arg, token, VERDICT_DELIVERED, NULL, NULL, 0);
-        kafka_note_up(kafka);
-        kafka_got_through(kafka);
-    } else if (kafka_is_poison(msg->err) && !kafka_try_smaller(kafka, msg)) {
-        kafka->stats.refused++;
-        kafka->env.verdict(kafka->env.arg, token, VERDICT_REFUSED, rd_kafka_err2str(msg->err),
-                           msg->payload, msg->len);
+    bool is_dead = kafka_is_dead(kafka, msg);
+    uint64_t before = kafka->stats.in_flight;
+    if (is_dead)
+        kafka_give_up_dead(kafka, msg);
+    else
+        kafka->stats.refused += kafka_bury_report(kafka, msg);
+    if (kafka->stats.in_flight == before) {
         kafka->n_back_offs = 0;
         kafka_got_through(kafka);
-        if (kafka->txn.is_used)
-            kafka_txn_abort(kafka); /* librdkafka lets no transaction go on without it */
-    } else if (!is_purged(msg->err) || !kafka->must_replace) { /* else it was we */
-        take_failure(kafka, msg);
     }
+    if (kafka->txn.is_used)
+        kafka_txn_abort(kafka); /* librdkafka lets no transaction go on without it */
+}
+
+static void take_success(struct kafka *kafka, const rd_kafka_message_t *msg)
+{
+    bool is_dead = kafka_is_dead(kafka, msg);
+    kafka->stats.acked++;
+    kafka->stats.buried += is_dead;
+    kafka->env.verdict(kafka->env.arg, kafka_token_of(msg->_private),
+                       is_dead ? VERDICT_BURIED : VERDICT_DELIVERED, NULL, NULL, 0);
+    kafka_note_up(kafka);
+    kafka_got_through(kafka);
+}
+
+static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
+{
+    kafka->stats.in_flight--;
+    if (kafka->txn.is_used && (!msg->err || is_purged(msg->err))) {
+        kafka->stats.buried += !msg->err && kafka_is_dead(kafka, msg);
+        return; /* the commit decides, or who has it aborted */
+    }
+    if (!msg->err)
+        take_success(kafka, msg);
+    else if (kafka_is_poison(msg->err) && !kafka_try_smaller(kafka, msg))
+        take_poison(kafka, msg);
+    else if (!is_purged(msg->err) || !kafka->must_replace) /* else it was we */
+        take_failure(kafka, msg);
 }
 
 static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)

@@ -27,6 +27,17 @@ static int read_codec(struct kafka *kafka, struct err *err)
     return read_format(set->codec_format, "codec.format.string", &kafka->shape.codec, err);
 }
 
+static int check_mark_topic(const struct kafka *kafka, struct err *err)
+{
+    if (kafka->set.delivery != DELIVERY_EXACTLY_ONCE || kafka_first_topic(kafka))
+        return 0;
+    return err_set(
+        err, ERR_CONFIG,
+        "output.kafka.delivery: exactly_once keeps its mark with a topic whose name does "
+        "not change, but all have a date: give one input, or a rule, a topic without "
+        "%%{+..}");
+}
+
 int kafka_read_shape(struct kafka *kafka, const struct output_env *env, struct err *err)
 {
     kafka_free_shape(kafka);
@@ -34,7 +45,8 @@ int kafka_read_shape(struct kafka *kafka, const struct output_env *env, struct e
     return kafka_plan_routes(kafka, env, err) || kafka_read_partition(kafka, err) ||
                    kafka_read_header_settings(kafka, err) ||
                    read_format(kafka->set.key, "key", &kafka->shape.key_format, err) ||
-                   read_codec(kafka, err)
+                   read_codec(kafka, err) || kafka_read_dead(kafka, err) ||
+                   check_mark_topic(kafka, err)
                ? -1
                : 0;
 }
@@ -52,6 +64,7 @@ void kafka_free_shape(struct kafka *kafka)
         rd_kafka_headers_destroy(shape->headers);
     *shape = (struct kafka_shape) {.key_format = NULL};
     kafka_free_partition(kafka);
+    kafka_free_dead(kafka);
     kafka_free_rules(kafka);
 }
 

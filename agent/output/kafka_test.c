@@ -176,8 +176,9 @@ int kafka_test(void *self, const struct output_env *env, FILE *to, struct err *e
         return -1;
     }
     fprintf(to, "%s\n",
-            kafka->set.tls.is_used
-                ? "OK"
+            kafka->set.tls.is_used ? "OK"
+            : kafka_sasl_name(&kafka->set)
+                ? "not used: the connection is not encrypted"
                 : "not used: the connection is neither encrypted nor authenticated");
     return run_test(kafka, to, err);
 }

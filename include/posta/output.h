@@ -39,6 +39,7 @@ struct out_event {
 enum verdict {
     VERDICT_DELIVERED,
     VERDICT_REFUSED, /* this event will never be accepted: dead letter */
+    VERDICT_BURIED,  /* the same, and the output has it among dead letters of its own */
 };
 
 struct output_env {
@@ -49,7 +50,7 @@ struct output_env {
     const char *(*text)(void *arg, unsigned route, const char *field);
     /* What the configuration says of all events of an input, as a JSON object, appended: fields, tags, agent, host, .. */
     void (*known)(void *arg, unsigned route, struct buf *json);
-    /* bytes: the event again, for the dead letter; NULL with DELIVERED. why: NULL with DELIVERED. */
+    /* bytes: the event again, for the dead letter; NULL if not REFUSED, as is why. */
     void (*verdict)(void *arg, uint64_t token, enum verdict verdict, const char *why,
                     const char *bytes, size_t len);
     void (*room)(void *arg);  /* not busy any more */

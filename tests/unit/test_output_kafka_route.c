@@ -267,6 +267,31 @@ static void a_number_that_has_another_name_by_now(void **state)
     teardown(&w);
 }
 
+/* A year of days in one instance: handles come and go with the names, and it is known when librdkafka has seen enough. */
+static void handles_of_dated_topics_come_and_go(void **state)
+{
+    (void)state;
+    START("topic: 'b-%{+yyyy.MM.dd}'", 1);
+    struct producer producer = {.rk =
+                                    rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), NULL, 0)};
+    struct kafka_message msg;
+    w.kafka.producer = &producer;
+    for (int day = 0; day < TOPICS_SEEN_MAX; day++) {
+        const struct out_event ev = {.bytes = "", .time_ms = day * DAY_MS};
+        assert_false(kafka_has_seen_too_many(&producer));
+        assert_null(kafka_shape(&w.kafka, &ev, &msg));
+        rd_kafka_topic_t *handle = kafka_topic_handle(&w.kafka, &producer, msg.topic);
+        assert_string_equal(rd_kafka_topic_name(handle), w.kafka.topics.at[msg.topic].name);
+        assert_ptr_equal(kafka_topic_handle(&w.kafka, &producer, msg.topic), handle);
+    }
+    assert_true(kafka_has_seen_too_many(&producer));
+    assert_true(producer.n_topics <= DATED_TOPICS_MAX);
+    kafka_free_handles(&producer);
+    rd_kafka_destroy(producer.rk);
+    w.kafka.producer = NULL;
+    teardown(&w);
+}
+
 static void exactly_once_needs_a_name_that_stays(void **state)
 {
     (void)state;
@@ -407,6 +432,30 @@ static void what_is_wrong_in_a_rule_is_said_with_its_place(void **state)
     assert_refused("topics:\n  - topic: '%{[x]}'\n    mappings: {a: 'b c'}\n", 1,
                    "t.yml:4:19: output.kafka.topics.mappings: 'b c' is no topic name: letters, "
                    "digits, '.', '_' and '-', at most 249");
+}
+
+static void dead_letters_have_a_topic_of_their_own(void **state)
+{
+    (void)state;
+    START("topic: a\ndead_letter: {topic: dead}", 1);
+    assert_string_equal(w.kafka.topics.at[w.kafka.dead.topic].name, "dead");
+    assert_string_equal(kafka_first_topic(&w.kafka), "a");
+    teardown(&w);
+    assert_refused(
+        "topic: a\ndead_letter.topic: a", 1,
+        "output.kafka.dead_letter.topic: 'a' is a topic of events too: give dead letters "
+        "a topic of their own");
+    assert_refused("topic: a\ndead_letter.topic: a b", 1,
+                   "output.kafka.dead_letter.topic: 'a b' is no topic name: letters, digits, '.', "
+                   "'_' and '-', at most 249");
+}
+
+static void a_file_for_dead_letters(void **state)
+{
+    (void)state;
+    START("topic: a\ndead_letter: file", 1);
+    assert_int_equal(w.kafka.dead.topic, NO_TOPIC);
+    teardown(&w);
 }
 
 /* ---- keys, codecs ---- */
@@ -627,6 +676,7 @@ int main(void)
         cmocka_unit_test(a_date_is_that_of_the_reading),
         cmocka_unit_test(dated_names_are_kept_in_bounds),
         cmocka_unit_test(a_number_that_has_another_name_by_now),
+        cmocka_unit_test(handles_of_dated_topics_come_and_go),
         cmocka_unit_test(exactly_once_needs_a_name_that_stays),
         cmocka_unit_test(the_first_rule_that_fits),
         cmocka_unit_test(what_the_configuration_says_is_decided_at_the_start),
@@ -637,6 +687,8 @@ int main(void)
         cmocka_unit_test(an_event_that_no_rule_is_for_is_refused_aloud),
         cmocka_unit_test(an_input_that_no_rule_is_for),
         cmocka_unit_test(what_is_wrong_in_a_rule_is_said_with_its_place),
+        cmocka_unit_test(dead_letters_have_a_topic_of_their_own),
+        cmocka_unit_test(a_file_for_dead_letters),
         cmocka_unit_test(a_key_may_be_made_of_the_event),
         cmocka_unit_test(codecs),
         cmocka_unit_test(a_codec_whose_field_is_missing),
