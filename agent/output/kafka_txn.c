@@ -243,7 +243,8 @@ static int settle_by(struct kafka *kafka, const struct txn_result *result)
         free(txn->stored);
         txn->stored = NULL;
     }
-    did_not_arrive(kafka);
+    if (txn->pending || txn->n_tokens)
+        did_not_arrive(kafka);
     return 0;
 }
 
