@@ -94,7 +94,8 @@ groups=("$@")
 for group in "${groups[@]}"; do
     case $group in
     unit) run_unit ;;
-    mock | soak) run_scripts "$group" ;;
+    mock) run_scripts mock ;;
+    soak) TEST_TIMEOUT=${TEST_TIMEOUT:-14400} run_scripts soak ;;
     kafka) run_kafka ;;
     *) echo "run.sh: unknown group $group" >&2 && exit 1 ;;
     esac

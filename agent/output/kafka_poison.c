@@ -16,6 +16,12 @@ bool kafka_is_poison(rd_kafka_resp_err_t code)
            code == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE || code == RD_KAFKA_RESP_ERR_INVALID_RECORD;
 }
 
+/* This report's event, and what has none yet; all of a transaction. */
+static uint64_t n_to_send_again(const struct kafka *kafka)
+{
+    return kafka->txn.is_used ? kafka->txn.n_tokens : kafka->stats.in_flight + 1;
+}
+
 bool kafka_try_smaller(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
     uint64_t batch = kafka->batch_bytes ? kafka->batch_bytes : kafka->set.max_message_bytes;
@@ -26,7 +32,7 @@ bool kafka_try_smaller(struct kafka *kafka, const rd_kafka_message_t *msg)
         return false; /* it was alone */
     kafka->is_rebatched = true;
     kafka->batch_bytes = is_size && batch / 2 > 1 ? batch / 2 : 1;
-    kafka->n_small = is_size ? 0 : kafka->stats.in_flight + 1 + kafka->txn.n_tokens;
+    kafka->n_small = is_size ? 0 : n_to_send_again(kafka);
     kafka->small_until_ns = loop_now(kafka->env.loop) + LARGE_AGAIN_NS;
     return true;
 }

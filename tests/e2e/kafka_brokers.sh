@@ -7,7 +7,7 @@
 # shellcheck source=tests/e2e/lib_trouble.sh
 . "$(dirname "$0")/lib_trouble.sh"
 IN_FLIGHT_MAX=8192 # places in the sender's window
-AWAY_SECONDS=${AWAY_SECONDS:-15} RESTARTED=${RESTARTED:-$((1 + RANDOM % 3))}
+AWAY_SECONDS=${AWAY_SECONDS:-12} RESTARTED=${RESTARTED:-$((1 + RANDOM % 3))}
 
 test_cleanup() { "$CLUSTER" start >/dev/null 2>&1; }
 
@@ -18,7 +18,7 @@ leader_moves() {
         sleep "0.$((RANDOM % 4))"
     done
     check "the leader moved 12 times: goes on" until_true 30 is_moving
-    equals "... on the same connections" 1 "$(counter kafka.producers_made)"
+    is_exact || equals "... on the same connections" 1 "$(counter kafka.producers_made)"
 }
 leader_of() { "$CLUSTER" admin describe | sed -n "s,^$TOPIC/$1 leader \([0-9]\).*,\1,p"; }
 hangs() {

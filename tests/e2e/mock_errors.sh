@@ -2,6 +2,8 @@
 # Every error code that a broker can answer, to every request that posta makes: nothing is lost, the order holds, posta lives, and
 # goes on by itself. What the broker says no to for good is in the dead letter file, and only that.
 #
+# MODE=exactly_once too, but for repeats: to readers of the in-process broker an aborted transaction is there.
+#
 #   CODES='6 29' APIS=produce GROUP=1 COUNT=4: these codes to this request, one code at a time, four times each
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
