@@ -60,7 +60,7 @@ struct kafka_settings {
     int delivery; /* enum kafka_delivery */
     char *txn_id;
     uint64_t txn_bytes;
-    int64_t txn_interval_ns, txn_timeout_ns;
+    int64_t txn_interval_ns, txn_timeout_ns, txn_refresh_ns;
     struct kafka_sasl sasl;
     struct kafka_tls tls;
 };

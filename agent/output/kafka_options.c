@@ -253,6 +253,16 @@ const struct option kafka_options[] = {
      .own = true,
      AT(txn_bytes),
      .doc = "exactly_once: or when its events have so many bytes."},
+    {.name = "transaction.refresh",
+     .type = OPT_DURATION,
+     .def = "12h",
+     .min = "1s",
+     .max = "168h",
+     .own = true,
+     AT(txn_refresh_ns),
+     .doc = "exactly_once: with nothing to send, the place of delivery is stored anew so often, or "
+            "Kafka "
+            "would forget it (offsets.retention.minutes)."},
     {.name = "transaction.timeout",
      .type = OPT_DURATION,
      .def = "10s",

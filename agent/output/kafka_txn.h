@@ -1,6 +1,7 @@
 /* kafka_txn.h: exactly-once (output.kafka.delivery): events and the mark of where delivery stands, in one transaction.
  *
- *     kafka_txn.c         what a transaction holds, when it ends, what is known of it afterwards; loop thread
+ *     kafka_txn.c         what a transaction holds, when it begins and ends; loop thread
+ *     kafka_txn_outcome.c what has become of it; loop thread
  *     kafka_txn_thread.c  librdkafka's calls that wait for brokers, on a thread of the producer
  *     kafka_txn_read.c    what mark was stored last
  *
@@ -113,6 +114,8 @@ struct txn {
     struct loop_timer due;
 };
 
+#define FENCED_SAY_NS (600 * NS_PER_S) /* said again and again */
+
 int kafka_txn_init(struct kafka *kafka, struct err *err) MUST_CHECK;
 void kafka_txn_free(struct kafka *kafka);
 /* There is a new producer. */
@@ -131,5 +134,15 @@ void kafka_txn_abort(struct kafka *kafka);
 void kafka_txn_note_error(struct kafka *kafka, rd_kafka_resp_err_t code, const char *text);
 void kafka_txn_settle(void *kafka, bool is_urgent);
 bool kafka_txn_keeps_marks(const void *kafka);
+/* Let the thread do this; nothing is sent meanwhile. */
+void kafka_txn_give(struct kafka *kafka, enum txn_job job);
+/* A transaction has begun. */
+void kafka_txn_open(struct kafka *kafka);
+
+/* ---- kafka_txn_outcome.c ---- */
+
+/* The thread has done its job. arg: the kafka. */
+void kafka_txn_done(void *arg);
+void kafka_txn_say_fenced(const struct kafka *kafka);
 
 #endif

@@ -116,6 +116,20 @@ removed() {
     judged "... after that" 2
 }
 
+has_committed() { (($(grep -oE 'kafka.transactions=[0-9]+' "$LOG" | tail -n 1 | cut -d= -f2) >= $1)); }
+idle() {
+    fresh idle
+    once_config "  transaction.refresh: 1s"
+    start_posta_and_wait
+    line 0
+    until_true 20 delivered 1
+    local before
+    before=$(grep -oE 'kafka.transactions=[0-9]+' "$LOG" | tail -n 1 | cut -d= -f2)
+    check "with nothing to send the place is stored anew" until_true 20 has_committed $((before + 3))
+    stop_posta
+    judged "... nothing else is" 1
+}
+
 no_right() {
     fresh right
     once_config
@@ -144,5 +158,6 @@ killed
 slept
 twin
 removed
+idle
 no_right
 wrong_settings
