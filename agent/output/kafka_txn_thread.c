@@ -63,7 +63,12 @@ static void note(struct txn_thread *thread, rd_kafka_resp_err_t code, const char
         code = rd_kafka_fatal_error(thread->conf.rk, fatal, sizeof fatal);
     result->code = code;
     result->is_fenced |= is_fenced(code);
-    snprintf(result->text, sizeof result->text, "%s: %s", what, text);
+    const char *extra =
+        strstr(text, " (after "); /* how long it took would make the same look new */
+    const char *rest = extra ? strchr(extra, ')') : NULL;
+    int len = rest ? (int)(extra - text) : (int)strlen(text);
+    snprintf(result->text, sizeof result->text, "%s: %.*s%s", what, len, text,
+             rest ? rest + 1 : "");
 }
 
 /* Takes the error. */
