@@ -68,16 +68,18 @@ delays() { # MODE
     write_config "$1" "$TOPIC" "$DIR/live.log" >"$DIR/posta.yml"
     "$BUILD/posta" -c "$DIR/posta.yml" 2>"$DIR/log" &
     local posta=$! n=$((DELAY_S * 1000))
-    # shellcheck disable=SC2086 # READER is a list of arguments
+    # shellcheck disable=SC2086,SC2153 # READER is a list of arguments, of cluster.sh env
     "$TOOLS/collect" -b "$BOOTSTRAP" $READER -t "$TOPIC" -n "$n" -i 20 --delays "$DIR/delays" >/dev/null 2>&1 &
     local reader=$!
     sleep 3
     "$TOOLS/linewriter" -f "$DIR/live.log" -n "$n" -R 1000 >/dev/null
     wait "$reader" || true
-    kill "$posta" && wait "$posta" || true
+    kill "$posta"
+    wait "$posta" || true
     sort -n "$DIR/delays" | awk '{ v[NR] = $1 } END { printf "%d %d %d\n", v[int(NR / 2)], v[int(NR * 0.99)], v[NR] }'
 }
 
+# shellcheck disable=SC2016 # for awk
 main() {
     set_up
     local round mode
