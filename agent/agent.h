@@ -195,6 +195,8 @@ const char *metric_module(size_t n);
 /* metricbeat.modules → items, their jobs and kinds. */
 void metrics_read(struct settings *settings, struct problems *problems);
 void metrics_free(struct settings *settings);
+/* How the server of a job is asked. */
+const struct web_options *metric_server(const struct metric_job *job);
 
 /* ---- kinds.c ---- */
 

@@ -117,10 +117,22 @@ static size_t count_rows(const struct option *rows)
     return n;
 }
 
-static struct option *add_rows(struct option *to, const struct option *rows, size_t shift)
+static bool is_among(const struct option *rows, const struct option *end, const char *name)
+{
+    for (; rows < end; rows++)
+        if (strcmp(rows->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Metricsets of a module may share an option: each has its own place for it, and it is shown once. */
+static struct option *add_rows(struct option *to, const struct option *rows, size_t shift,
+                               const struct option *shown)
 {
     size_t n = count_rows(rows);
     for (size_t i = 0; i < n; i++) {
+        if (shown && is_among(shown, to, rows[i].name))
+            continue;
         *to = rows[i];
         to->at += shift;
         to++;
@@ -128,18 +140,26 @@ static struct option *add_rows(struct option *to, const struct option *rows, siz
     return to;
 }
 
+static struct option *add_set_rows(struct option *to, const struct metricset *set,
+                                   const struct option *shown)
+{
+    size_t at = metric_offset(set);
+    to = add_rows(to, set->options, at, shown);
+    return set->page ? add_rows(to, web_client_options, at + set->page->server_at, shown) : to;
+}
+
 /* What the metricsets of a module have beside the common ones. */
 static struct option *join(const char *module, bool has_common)
 {
     size_t n = count_rows(common_options) + 1;
     for (size_t i = 0; all_metricsets[i]; i++)
-        n += count_rows(all_metricsets[i]->options);
+        n += count_rows(all_metricsets[i]->options) + count_rows(web_client_options);
     struct option *rows = mem_zero(n, sizeof *rows), *end = rows;
     if (has_common)
-        end = add_rows(end, common_options, 0);
+        end = add_rows(end, common_options, 0, NULL);
     for (size_t i = 0; all_metricsets[i]; i++)
         if (is_of(all_metricsets[i], module))
-            end = add_rows(end, all_metricsets[i]->options, metric_offset(all_metricsets[i]));
+            end = add_set_rows(end, all_metricsets[i], has_common ? NULL : rows);
     return rows;
 }
 

@@ -63,16 +63,25 @@ static void complain_set(const struct reading *r, const struct node *place, cons
 
 /* ---- servers ---- */
 
+static const char *text_at(const void *self, size_t at)
+{
+    const char *text;
+    memcpy(&text, (const char *)self + at, sizeof text);
+    return text ? text : "";
+}
+
 /* "127.0.0.1:80", "http://h", "http://h/status" → the whole URL. */
-static char *make_url(const char *host, const char *path)
+static char *make_url(const char *host, const char *path, const char *query)
 {
     bool has_scheme = strstr(host, "://") != NULL;
     const char *rest = has_scheme ? strstr(host, "://") + 3 : host;
     size_t len = strcspn(rest, "/?");
     bool has_path = rest[len] != '\0' && strcmp(rest + len, "/") != 0;
-    return mem_printf("%s%.*s%s%s", has_scheme ? "" : "http://",
+    bool wants_query = query && !strchr(host, '?') && !strchr(path, '?');
+    return mem_printf("%s%.*s%s%s%s%s", has_scheme ? "" : "http://",
                       (int)(has_path ? strlen(host) : (size_t)(rest - host) + len), host,
-                      has_path || *path == '/' ? "" : "/", has_path ? "" : path);
+                      has_path || *path == '/' ? "" : "/", has_path ? "" : path,
+                      wants_query ? "?" : "", wants_query ? query : "");
 }
 
 /* Without scheme, user and path: what events call the host. */
@@ -103,6 +112,11 @@ static void check_host(const struct reading *r, const char *url)
 
 /* ---- jobs ---- */
 
+const struct web_options *metric_server(const struct metric_job *job)
+{
+    return (const void *)((const char *)job->self + job->set->page->server_at);
+}
+
 static void add_job(const struct reading *r, const struct metricset *set, unsigned kind,
                     const char *host)
 {
@@ -113,19 +127,21 @@ static void add_job(const struct reading *r, const struct metricset *set, unsign
     *job = (struct metric_job) {.set = set, .kind = kind, .self = mem_zero(1, set->size)};
     memcpy(job->self, (const char *)item->block + metric_offset(set), set->size);
     if (host) {
-        job->url = make_url(host, set->page->path(job->self));
+        job->url = make_url(host, text_at(job->self, set->page->path_at), set->page->query);
         check_host(r, job->url);
         job->host = host_of(job->url);
     }
     const struct globals *g = &r->settings->globals;
-    const char *hostfs = item->hostfs && *item->hostfs ? item->hostfs : g->hostfs;
+    const char *hostfs = item->hostfs && *item->hostfs ? item->hostfs
+                         : set->is_own                 ? NULL
+                                                       : g->hostfs;
     *(struct metric_env *)job->self =
         (struct metric_env) {.hostfs = hostfs && strcmp(hostfs, "/") != 0 ? hostfs : "",
                              .host = job->host ? job->host : ""};
     if (set->open && set->open(job->self, &err))
         problems_error(r->problems, item->node, "metricbeat.modules: %s: %s", set->module,
                        err.text);
-    if (set->page && web_check(set->page->server(job->self), &err))
+    if (set->page && web_check(metric_server(job), &err))
         problems_error(r->problems, item->node, "metricbeat.modules: %s: %s", set->module,
                        err.text);
 }

@@ -162,7 +162,7 @@ static void ask(struct run *run)
 {
     struct err err;
     const struct web_request request = {.url = run->job->url,
-                                        .server = run->job->set->page->server(run->job->self),
+                                        .server = metric_server(run->job),
                                         .timeout_ns = run->item->timeout_ns,
                                         .max_body_bytes = PAGE_BYTES,
                                         .done = answered,

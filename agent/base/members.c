@@ -104,6 +104,14 @@ void members_float(struct members *members, const char *name, double value)
         buf_append(&members->json, text, (size_t)len);
 }
 
+void members_exact(struct members *members, const char *name, double value)
+{
+    if (!isfinite(value))
+        return;
+    members_name(members, name);
+    buf_printf(&members->json, "%.9g", value);
+}
+
 void members_text(struct members *members, const char *name, const char *text, size_t len)
 {
     members_name(members, name);

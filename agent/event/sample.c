@@ -54,6 +54,7 @@ void sample_begin(const struct event_agent *agent, const struct sample *sample, 
 void sample_end(const struct event_agent *agent, const struct sample *sample, const char *extra,
                 struct buf *out)
 {
+    out->len -= out->data[out->len - 1] == ','; /* there are members of the host only */
     buf_puts(out, ",\"ecs\":{\"version\":\"" ECS_VERSION "\"},\"host\":{\"name\":");
     json_string(out, agent->name);
     if (sample->host && *sample->host)

@@ -7,7 +7,11 @@
 /* ---- the metricsets; registry.c lists them ---- */
 
 extern const struct metricset system_cpu_set, system_core_set, system_load_set, system_memory_set,
-    system_uptime_set;
+    system_uptime_set, system_network_set, system_diskio_set, system_filesystem_set,
+    system_fsstat_set, system_process_set, system_process_summary_set, system_socket_summary_set,
+    container_cgroup_set, nginx_stubstatus_set, apache_status_set;
+
+struct text;
 
 /* ---- files.c: the only reader of /proc, /sys and /etc ---- */
 
@@ -19,6 +23,33 @@ int kernel_read(const struct metric_env *env, const char *path, struct buf *text
                 struct err *err) MUST_CHECK;
 /* The same path, for other calls than reading. */
 void kernel_path(const struct metric_env *env, const char *path, struct buf *full);
+
+/* A file below /proc/net: with hostfs that of the host's first process. */
+struct net_path {
+    char text[64];
+};
+struct net_path net_path(const struct metric_env *env, const char *name);
+
+/* A folder's entries one after the other: 1 = *name is the next, 0 = no more. Close it also after an error. */
+struct folder;
+struct folder *folder_open(const struct metric_env *env, const char *path, struct err *err);
+const char *folder_next(struct folder *folder); /* NULL = no more; without . and .. */
+void folder_close(struct folder *folder);       /* NULL is fine */
+/* Where a link leads to, at most size - 1 bytes, terminated. False: it cannot be read. */
+bool kernel_link(const struct metric_env *env, const char *path, char *into, size_t size);
+
+/* A file that may be very long, piece by piece: whole lines, at most so many bytes. */
+enum { LONG_FILE_PIECE = 64 * 1024 };
+struct long_file {
+    int fd; /* -1 = not open */
+    struct buf text;
+    size_t taken; /* bytes of the text that were given */
+};
+int long_file_open(struct long_file *file, const struct metric_env *env, const char *path,
+                   struct err *err) MUST_CHECK;
+/* 1 = *lines are the next, 0 = no more. */
+int long_file_next(struct long_file *file, struct text *lines, struct err *err) MUST_CHECK;
+void long_file_close(struct long_file *file); /* fine twice; keeps nothing */
 
 /* ---- text.c: taking the kernel's texts apart; nothing is copied ---- */
 
@@ -88,5 +119,34 @@ bool cpu_times_read(struct text line, struct cpu_times *times);
 void cpu_times_put(struct members *event, const struct cpu_wants *wants,
                    const struct cpu_times *before, const struct cpu_times *now, unsigned n_cores,
                    double *total);
+
+/* ---- mounts.c ---- */
+
+struct mount {
+    struct text device, dir, type, options; /* escapes are undone */
+};
+struct mounts {
+    struct mount *at;
+    size_t n;
+    struct text *ignored; /* types without a device */
+    size_t n_ignored;
+    struct buf text, types, path;
+};
+struct mount_wants {
+    struct str_list ignore_types; /* none: those without a device */
+    bool include_network;
+};
+/* Replaces the list. */
+int mounts_read(struct mounts *mounts, const struct metric_env *env,
+                const struct mount_wants *wants, struct err *err) MUST_CHECK;
+void mounts_free(struct mounts *mounts);
+
+struct mount_space {
+    uint64_t total, free, available, used; /* bytes */
+    uint64_t files, free_files;
+};
+/* Asks the file system. False: it cannot be asked. */
+bool mount_figures(struct mounts *mounts, const struct metric_env *env, const struct mount *mount,
+                   struct mount_space *space);
 
 #endif

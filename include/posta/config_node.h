@@ -97,7 +97,7 @@ const char *suggest(const char *word, const char *const *candidates, size_t n);
  *
  * self is zeroed, or was filled by an earlier call: then its values are replaced. Every field is written:
  * unset without default is NULL, 0, false, empty, and -1 for OPT_WORD. Two rows may share `at` (a second
- * name for the same thing); give the default to one of them. A key that a row names and that other rows
+ * name for the same thing); give the default to one of them. Two rows of one name are both read. A key that a row names and that other rows
  * continue (take_over: true, take_over.enabled: true) is read by the one that fits.
  * Unknown keys are errors. Returns 0, or -1 when errors were added. Free with options_free. */
 int options_read(const struct node *map, const char *section, const struct option *rows, void *self,

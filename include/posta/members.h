@@ -32,6 +32,8 @@ void members_u64(struct members *members, const char *name,
                  uint64_t value); /* NO_VALUE: left out */
 /* Rounded to 4 decimals, as Beats do; what is no number is left out. */
 void members_float(struct members *members, const char *name, double value);
+/* All digits that count. */
+void members_exact(struct members *members, const char *name, double value);
 void members_text(struct members *members, const char *name, const char *text, size_t len);
 void members_bool(struct members *members, const char *name, bool value);
 /* Ready JSON: the caller appends the value to members->json. */

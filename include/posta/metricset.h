@@ -39,9 +39,9 @@ struct metric_sink {
 /* A page that is asked for over HTTP. */
 struct metric_page {
     const char *default_host; /* "http://127.0.0.1" */
-    /* "/nginx_status": added to the host if that names no path. */
-    const char *(*path)(const void *self);
-    const struct web_options *(*server)(const void *self);
+    const char *query;        /* added to each URL that has none; NULL = none */
+    size_t path_at;           /* offset of a char * option: added to a host that names no path */
+    size_t server_at; /* offset of a struct web_options: its options are read beside the others */
     int (*read)(void *self, const char *body, size_t len, const struct metric_sink *sink,
                 struct err *err);
 };
@@ -50,6 +50,7 @@ struct metricset {
     const char *module, *name;    /* as in metricbeat.modules */
     const char *doc;              /* one sentence */
     bool is_default;              /* taken where a module names no metricsets */
+    bool is_own;                  /* of this container: system.hostfs does not count */
     const struct option *options; /* beside those of all modules; NULL = none */
     size_t size;                  /* of its own struct, which begins with a struct metric_env */
     const struct metric_field *fields; /* ends with name NULL */
