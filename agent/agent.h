@@ -12,12 +12,15 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "event/event.h"
+#include "metrics/metrics.h"
 #include "output/output.h"
 #include "parse/parse.h"
 #include "spool/spool.h"
 #include "tail/tail.h"
 
+#include <posta/condition.h>
 #include <posta/loop.h>
+#include <posta/metricset.h>
 
 /* Exit statuses; posta(8) documents them. */
 enum {
@@ -33,6 +36,8 @@ enum {
 extern const struct output *const all_outputs[]; /* ends with NULL */
 extern const struct parser
     *const all_parsers[]; /* what `parsers` of an input may name; ends with NULL */
+extern const struct metricset
+    *const all_metricsets[]; /* those of a module beside each other; ends with NULL */
 
 /* ---- settings.c ---- */
 
@@ -45,6 +50,7 @@ struct globals {
     const struct node *fields;
     bool fields_under_root;
     char *path_data;
+    char *hostfs;
     int log_level;
     bool log_json;
     struct str_list log_selectors;
@@ -77,11 +83,51 @@ struct input_settings {
     char *extra;
 };
 
+/* What is measured, as outputs and the spool of samples tell it apart: one for each metricset of each module. */
+struct sample_kind {
+    char *key;        /* name of its source in that spool */
+    const char *beat; /* agent.type; static, as the next two */
+    const char *module, *set;
+    const struct input_settings *labels; /* its tags and fields */
+    char *extra;                         /* the same as ready members */
+};
+
+/* A metricset that is looked at, here or at one server. */
+struct metric_job {
+    const struct metricset *set;
+    void *self; /* of set->size bytes, opened */
+    unsigned kind;
+    char *url, *host; /* NULL = nobody is asked */
+};
+
+/* An item of metricbeat.modules. */
+struct metric_item {
+    char *module; /* first: what all modules have in common */
+    struct str_list sets, hosts;
+    bool enabled;
+    int64_t period_ns, timeout_ns;
+    char *hostfs;
+    struct node_list processors;
+    struct input_settings labels; /* tags, fields, fields_under_root */
+
+    const struct node *node;
+    const struct option *rows; /* that it was read by */
+    void *block; /* into this: a struct metric_item, then the structs of the module's metricsets */
+    struct condition **drops; /* events that one of them is true for go nowhere */
+    size_t n_drops;
+    struct metric_job *jobs;
+    size_t n_jobs;
+};
+
 struct settings {
     struct config *config;
     struct globals globals;
     struct input_settings *inputs;
     size_t n_inputs;
+    struct metric_item **items; /* enabled ones */
+    size_t n_items;
+    struct sample_kind *kinds; /* none: there are no samples */
+    size_t n_kinds;
     const struct output *output;
     void *output_self; /* of output->size bytes, options read */
     char *selectors;   /* for log_setup */
@@ -91,6 +137,8 @@ struct settings {
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
 void settings_free(struct settings *settings);
+/* Is there nothing in this list that posta does not do? */
+void processors_check(const struct node *list, struct problems *problems);
 /* Where the output keeps marks, only what is durable is sent: a mark must name a place that is there after a power cut. */
 enum sync_mode settings_sync_mode(const struct settings *settings);
 /* The input that this source was found by; NULL if it is not configured any more. */
@@ -127,6 +175,39 @@ void parsers_free(struct input_settings *in);
 size_t modules_count(const struct node *list);
 /* Add the inputs of filebeat.modules; there is room for them in settings->inputs. */
 void modules_read(struct settings *settings, struct problems *problems);
+
+/* ---- metric_options.c ---- */
+
+/* The options of one module: those all have, and those of its metricsets. NULL: no such module. */
+const struct option *metric_rows(const char *module);
+/* Where the struct of a metricset is in the block that they are read into. */
+size_t metric_offset(const struct metricset *set);
+size_t metric_block_size(const char *module);
+/* What all modules have. */
+const struct option *metric_common_rows(void);
+/* For reference and manual. */
+const struct config_section *metric_sections(void);
+/* The n-th module there is; NULL beyond the end. */
+const char *metric_module(size_t n);
+
+/* ---- metric_settings.c ---- */
+
+/* metricbeat.modules → items, their jobs and kinds. */
+void metrics_read(struct settings *settings, struct problems *problems);
+void metrics_free(struct settings *settings);
+/* How the server of a job is asked. */
+const struct web_options *metric_server(const struct metric_job *job);
+
+/* ---- kinds.c ---- */
+
+/* One more kind; its number. labels are borrowed. */
+unsigned kinds_add(struct settings *settings, const char *beat, const char *module, const char *set,
+                   const struct input_settings *labels);
+/* Ready members of all; when there will be no more. */
+void kinds_finish(struct settings *settings, struct problems *problems);
+void kinds_free(struct settings *settings);
+/* That a source in the samples' spool is of; the first one if that is not configured any more. */
+unsigned kinds_find(const struct settings *settings, const struct source *src);
 
 /* ---- fields.c ---- */
 
@@ -274,8 +355,8 @@ void lane_close_spool(struct lane *lane, int64_t until_ns);
 /* ---- samples.c ---- */
 
 struct samples {
-    struct lane lane; /* the owner fills in its first part */
-    struct source *src;
+    struct lane lane;        /* the owner fills in its first part */
+    struct source **sources; /* by kind */
 };
 /* Bytes of the spool that are the samples'. */
 uint64_t samples_share(const struct globals *globals);
@@ -283,7 +364,8 @@ uint64_t samples_share(const struct globals *globals);
 int samples_open(struct samples *samples, const struct sender_config *config,
                  struct err *err) MUST_CHECK;
 /* Take in one event, without a line end; changes the buffer. Never fails: what has no room is dropped and counted. */
-void samples_put(struct samples *samples, struct buf *event);
+void samples_put(struct samples *samples, unsigned kind, struct buf *event);
+void samples_close(struct samples *samples, int64_t until_ns);
 
 /* ---- intake.c ---- */
 
@@ -340,7 +422,8 @@ struct own_stats {
     struct loop *loop;
     struct samples *samples;
     const struct event_agent *agent;
-    char *extra; /* ready members of every event; taken */
+    const char *extra; /* ready members of every event */
+    unsigned kind;
     int64_t period_ns;
     void (*report)(void *arg,
                    struct report_row rows[static REPORT_PARTS_MAX]); /* ends with {NULL} */
@@ -352,6 +435,21 @@ struct own_stats {
 void own_stats_start(struct own_stats *own);
 void own_stats_send(struct own_stats *own);
 void own_stats_stop(struct own_stats *own);
+
+/* ---- sampler.c ---- */
+
+struct sampler;
+struct sampler_config {
+    struct loop *loop;
+    const struct settings *settings;
+    struct samples *samples;
+    const struct event_agent *agent;
+};
+/* Begins to look at all there is in metricbeat.modules, at once and then each period. */
+int sampler_new(struct sampler **sampler, const struct sampler_config *config,
+                struct err *err) MUST_CHECK;
+/* What is under way is given up. NULL is fine. */
+void sampler_free(struct sampler *sampler);
 
 /* ---- commands ---- */
 int command_run(const struct cli_args *args);

@@ -35,26 +35,22 @@ static void put_input(struct buf *out, const struct input_settings *in)
         buf_printf(out, ",%s", in->event.extra);
 }
 
-/* Samples: posta's counters. */
-static void put_samples(struct buf *out, const struct globals *globals)
+static void put_kind(struct buf *out, const struct sample_kind *kind)
 {
-    static const struct input_settings no_input;
-    struct err err;
-    char *extra = fields_to_json(globals, &no_input, &err);
-    buf_puts(out, ",\"event\":{\"module\":\"posta\",\"dataset\":\"posta.stats\"}");
-    if (extra && *extra)
-        buf_printf(out, ",%s", extra);
-    free(extra);
+    buf_printf(out, ",\"event\":{\"module\":\"%s\",\"dataset\":\"%s.%s\"}", kind->module,
+               kind->module, kind->set);
+    if (*kind->extra)
+        buf_printf(out, ",%s", kind->extra);
 }
 
 void sender_known(void *arg, unsigned route, struct buf *json)
 {
     const struct sender *sender = arg;
-    bool is_events = route == events_route(sender);
+    const struct sample_kind *kind = route >= events_route(sender) ? kind_of(sender, route) : NULL;
     buf_putc(json, '{');
-    put_agent(json, &sender->agent, is_events ? "metricbeat" : "filebeat");
-    if (is_events)
-        put_samples(json, &sender->conf.settings->globals);
+    put_agent(json, &sender->agent, kind ? kind->beat : "filebeat");
+    if (kind)
+        put_kind(json, kind);
     else
         put_input(json, input_of(sender, route));
     buf_putc(json, '}');

@@ -29,6 +29,7 @@ struct pipeline {
     struct samples samples; /* its sender is NULL where there are none */
     struct event_agent agent;
     struct own_stats own;
+    struct sampler *sampler;
     struct loop_timer report, deadline;
     struct loop_task check_end;
     bool is_stopping; /* told to stop: what comes now is kept for the next start */
@@ -109,7 +110,10 @@ static void stop_lanes(struct pipeline *pipe)
     lane_stop(&pipe->logs);
     if (!has_samples(pipe))
         return;
-    own_stats_send(&pipe->own);
+    sampler_free(pipe->sampler);
+    pipe->sampler = NULL;
+    if (pipe->own.extra)
+        own_stats_send(&pipe->own);
     lane_stop(&pipe->samples.lane);
 }
 
@@ -207,9 +211,10 @@ static void missed(void *arg)
 static int open_logs(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
-    uint64_t taken = g->metrics_events && !g->is_in_memory ? samples_share(g) : 0;
+    bool has_share = pipe->conf->settings->n_kinds > 0 && !g->is_in_memory;
     const struct spool_config config = {.path = g->spool_path,
-                                        .max_bytes = g->spool_max_bytes - taken,
+                                        .max_bytes =
+                                            g->spool_max_bytes - (has_share ? samples_share(g) : 0),
                                         .segment_bytes = g->spool_segment_bytes,
                                         .sync_mode = settings_sync_mode(pipe->conf->settings),
                                         .memory_bytes = g->is_in_memory ? g->memory_bytes : 0,
@@ -236,28 +241,35 @@ static int open_sender(struct pipeline *pipe, struct err *err)
     return lane_open_sender(&pipe->logs, &config, err);
 }
 
+/* Their kind is the first one. */
+static void start_own_stats(struct pipeline *pipe)
+{
+    const struct settings *set = pipe->conf->settings;
+    pipe->own = (struct own_stats) {.loop = pipe->loop,
+                                    .samples = &pipe->samples,
+                                    .agent = &pipe->agent,
+                                    .extra = set->kinds[0].extra,
+                                    .period_ns = set->globals.metrics_period_ns,
+                                    .report = fill_report,
+                                    .arg = pipe};
+    own_stats_start(&pipe->own);
+}
+
 static int open_samples(struct pipeline *pipe, struct err *err)
 {
-    const struct globals *g = &pipe->conf->settings->globals;
+    const struct settings *set = pipe->conf->settings;
     const struct sender_config config = sender_settings(pipe);
-    const struct input_settings none = {.type = 0};
-    if (!g->metrics_events || pipe->conf->once)
+    const struct sampler_config sampling = {
+        .loop = pipe->loop, .settings = set, .samples = &pipe->samples, .agent = &pipe->agent};
+    if (set->n_kinds == 0 || pipe->conf->once)
         return 0;
     pipe->samples.lane = make_lane(pipe, samples_changed);
     if (samples_open(&pipe->samples, &config, err))
         return -1;
     pipe->agent = sender_agent(pipe->logs.sender);
-    pipe->own = (struct own_stats) {.loop = pipe->loop,
-                                    .samples = &pipe->samples,
-                                    .agent = &pipe->agent,
-                                    .extra = fields_to_json(g, &none, err),
-                                    .period_ns = g->metrics_period_ns,
-                                    .report = fill_report,
-                                    .arg = pipe};
-    if (!pipe->own.extra)
-        return -1;
-    own_stats_start(&pipe->own);
-    return 0;
+    if (set->globals.metrics_events)
+        start_own_stats(pipe);
+    return sampler_new(&pipe->sampler, &sampling, err);
 }
 
 static int open_tail(struct pipeline *pipe, struct err *err)
@@ -324,12 +336,13 @@ static void finish(struct pipeline *pipe)
 {
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */
+    sampler_free(pipe->sampler);
     sender_free(pipe->logs.sender);
     sender_free(pipe->samples.lane.sender);
     own_stats_stop(&pipe->own);
     int64_t until_ns = last_sync_ns(pipe);
     lane_close_spool(&pipe->logs, until_ns);
-    lane_close_spool(&pipe->samples.lane, until_ns);
+    samples_close(&pipe->samples, until_ns);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

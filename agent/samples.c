@@ -1,6 +1,6 @@
 /* samples.c: events that posta makes itself, on their way: a lane of their own, below the spool's folder.
  *
- * Happy path: an event is a line of the source "metrics" in the lane's spool, with its own time; while the output is away it
+ * Happy path: an event is a line of its kind's source in the lane's spool, with its own time; while the output is away it
  * waits there.
  * Failure modes: the share of the spool is full: the oldest samples go, counted and said. The disk is full or broken: the new
  * one goes.
@@ -8,6 +8,7 @@
  */
 #include "agent.h"
 
+#include <posta/bytes.h>
 #include <posta/fs.h>
 #include <posta/log.h>
 
@@ -38,26 +39,44 @@ static int open_spool(struct samples *samples, const struct settings *settings, 
     return rc;
 }
 
-static int find_source(struct samples *samples, struct err *err)
+static int find_source(struct samples *samples, const struct sample_kind *kind, struct source **src,
+                       struct err *err)
 {
-    static char name[] = "metrics";
-    const struct source proto = {.id = {.ino = 1}, .path = name, .input = name};
-    samples->src = spool_source_by_id(samples->lane.spool, &proto.id);
-    return samples->src ? 0 : spool_add_source(samples->lane.spool, &proto, &samples->src, err);
+    static char input[] = "metrics";
+    struct spool *spool = samples->lane.spool;
+    const struct source proto = {
+        .id = {.ino = hash64(kind->key, strlen(kind->key))}, .path = kind->key, .input = input};
+    *src = spool_source_by_id(spool, &proto.id);
+    return *src ? 0 : spool_add_source(spool, &proto, src, err);
+}
+
+static int find_sources(struct samples *samples, const struct settings *settings, struct err *err)
+{
+    samples->sources = mem_zero(settings->n_kinds, sizeof *samples->sources);
+    for (size_t i = 0; i < settings->n_kinds; i++)
+        if (find_source(samples, &settings->kinds[i], &samples->sources[i], err))
+            return -1;
+    return 0;
 }
 
 int samples_open(struct samples *samples, const struct sender_config *config, struct err *err)
 {
     struct sender_config own = *config;
     own.has_events = true;
-    if (open_spool(samples, config->settings, err) || find_source(samples, err))
+    if (open_spool(samples, config->settings, err) || find_sources(samples, config->settings, err))
         return err_wrap(err, "the spool of samples");
     return lane_open_sender(&samples->lane, &own, err);
 }
 
-void samples_put(struct samples *samples, struct buf *event)
+void samples_close(struct samples *samples, int64_t until_ns)
 {
-    struct source *src = samples->src;
+    lane_close_spool(&samples->lane, until_ns);
+    free(samples->sources);
+}
+
+void samples_put(struct samples *samples, unsigned kind, struct buf *event)
+{
+    struct source *src = samples->sources[kind];
     struct err err;
     buf_putc(event, '\n');
     const struct chunk chunk = {.from = src->offset,

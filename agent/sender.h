@@ -195,10 +195,14 @@ void sender_go_to(struct sender *sender, struct spool_pos pos);
 /* Read the spool again from the cursor; what is out or done keeps its place. */
 void sender_read_again(struct sender *sender);
 
-/* The route of ready events, behind those of the inputs. */
+/* The first route of ready events, behind those of the inputs: one for each kind. */
 static inline unsigned events_route(const struct sender *sender)
 {
     return (unsigned)sender->conf.settings->n_inputs;
+}
+static inline const struct sample_kind *kind_of(const struct sender *sender, unsigned route)
+{
+    return &sender->conf.settings->kinds[route - events_route(sender)];
 }
 static inline const struct input_settings *input_of(const struct sender *sender, unsigned route)
 {

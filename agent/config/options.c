@@ -206,7 +206,11 @@ static void read_entry(struct reading *reading, const struct entry *entry, const
     if (has_more && kind == NODE_MAP) {
         read_keys(reading, entry->value, path);
     } else if (row != NULL) {
-        read_value(reading, row, entry, full);
+        for (; row->name != NULL; row++) {
+            if (strcmp(row->name, path) == 0) {
+                read_value(reading, row, entry, full);
+            }
+        }
     } else if (!has_more) {
         complain_unknown(reading, entry, prefix, full);
     } else if (kind != NODE_NULL && !entry->value->is_bad) {

@@ -109,10 +109,14 @@ struct sample {
     int64_t period_ns;
     int64_t time_ns; /* wall clock */
     uint64_t number; /* one more with each, for the id */
+    int64_t duration_ns; /* of the measuring; 0 = not told */
+    const char *address; /* of the server that was asked; NULL = none */
+    const char *host;    /* more members of `host`, ready JSON; NULL = none */
 };
 /* The event up to what was measured, ready members that the caller appends; and the rest. extra: as in event_input. */
 void sample_begin(const struct event_agent *agent, const struct sample *sample, struct buf *out);
-void sample_end(const struct event_agent *agent, const char *extra, struct buf *out);
+void sample_end(const struct event_agent *agent, const struct sample *sample, const char *extra,
+                struct buf *out);
 
 /* ---- merge.c ---- */
 

@@ -86,6 +86,9 @@ const char *node_where(const struct node *node, struct buf *buf);
  * table will complain). */
 bool node_is_enabled(const struct node *map);
 
+/* The candidate that was probably meant by a word that is none; NULL when none is close. n candidates. */
+const char *suggest(const char *word, const char *const *candidates, size_t n);
+
 /* ---- Options ------------------------------------------------------------------------------------------ */
 
 /* Fill the struct `self` from a mapping by the table: defaults, then what is set, checked. rows end with
@@ -94,7 +97,7 @@ bool node_is_enabled(const struct node *map);
  *
  * self is zeroed, or was filled by an earlier call: then its values are replaced. Every field is written:
  * unset without default is NULL, 0, false, empty, and -1 for OPT_WORD. Two rows may share `at` (a second
- * name for the same thing); give the default to one of them. A key that a row names and that other rows
+ * name for the same thing); give the default to one of them. Two rows of one name are both read. A key that a row names and that other rows
  * continue (take_over: true, take_over.enabled: true) is read by the one that fits.
  * Unknown keys are errors. Returns 0, or -1 when errors were added. Free with options_free. */
 int options_read(const struct node *map, const char *section, const struct option *rows, void *self,

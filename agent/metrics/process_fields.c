@@ -1,0 +1,48 @@
+/* process_fields.c: the fields of system.process. */
+#include "cgroup_fields.h"
+#include "process.h"
+
+#define P "system.process."
+const struct metric_field process_fields[] = {
+    {"process.name", "keyword", NULL, "Name of the process, 15 letters at most."},
+    {"process.pid", "long", NULL, "Its number."},
+    {"process.parent.pid", "long", NULL, "The number of its parent."},
+    {"process.pgid", "long", NULL, "The number of its process group."},
+    {"process.state", "keyword", NULL,
+     "running, sleeping, disk_sleep, idle, stopped, zombie, dead, wakekill, waking, parked or "
+     "unknown."},
+    {"process.args", "keyword", NULL, "Its arguments, a list; the first 4096 bytes of them."},
+    {"process.command_line", "keyword", NULL, "The same with blanks between."},
+    {"process.executable", "keyword", NULL, "File of its program."},
+    {"process.working_directory", "keyword", NULL, "Its working folder."},
+    {"process.cpu.start_time", "date", NULL, "When it was started."},
+    {"process.cpu.pct", "float", "percent", "CPU time since the last sample, of all CPUs."},
+    {"process.memory.pct", "float", "percent", "Its memory, of that of the machine."},
+    {"user.name", "keyword", NULL, "Its user; the number if it has no name."},
+    {P "state", "keyword", NULL, "As process.state."},
+    {P "cmdline", "keyword", NULL, "As process.command_line."},
+    {P "num_threads", "long", "threads", "Its threads."},
+    {P "cpu.start_time", "date", NULL, "When it was started."},
+    {P "cpu.total.value", "long", "ms", "CPU time since its start."},
+    {P "cpu.total.pct", "float", "percent", "CPU time since the last sample, of one CPU."},
+    {P "cpu.total.norm.pct", "float", "percent", "The same, of all CPUs."},
+    {P "cpu.total.ticks", "long", "ms", "CPU time since its start, if ticks are wanted."},
+    {P "cpu.user.ticks", "long", "ms", "Of it, of the program."},
+    {P "cpu.system.ticks", "long", "ms", "Of it, of the kernel."},
+    {P "memory.size", "long", "bytes", "Address space."},
+    {P "memory.share", "long", "bytes", "Of rss, files and shared memory."},
+    {P "memory.rss.bytes", "long", "bytes", "Memory that it has."},
+    {P "memory.rss.pct", "float", "percent", "The same, of that of the machine."},
+    {P "fd.open", "long", NULL, "Open files."},
+    {P "fd.limit.soft", "long", NULL, "So many may be; not there = any number."},
+    {P "fd.limit.hard", "long", NULL, "So many can be allowed."},
+    {P "io.read_char", "long", "bytes", "Read by calls, from files, pipes, sockets."},
+    {P "io.write_char", "long", "bytes", "Written by calls."},
+    {P "io.read_ops", "long", "calls", "Calls that read."},
+    {P "io.write_ops", "long", "calls", "Calls that wrote."},
+    {P "io.read_bytes", "long", "bytes", "Fetched from disks for it."},
+    {P "io.write_bytes", "long", "bytes", "To be written to disks for it."},
+    {P "io.cancelled_write_bytes", "long", "bytes", "Of that, deleted before it was written."},
+    {P "env.*", "keyword", NULL, "Environment variables that process.env.whitelist names."},
+    CGROUP_FIELDS(P "cgroup.") {0},
+};
