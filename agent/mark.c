@@ -157,11 +157,16 @@ static void say_unknown(const struct sender *sender, const char *why)
               sender->conf.has_events ? "the samples' spool" : "the spool");
 }
 
+static bool is_behind_end(const struct sender *sender, const struct window_mark *mark)
+{
+    return spool_pos_less(spool_end(sender->conf.spool), mark->pos);
+}
+
 static void go_on(struct sender *sender, const struct window_mark *mark)
 {
     struct spool *spool = sender->conf.spool;
     struct spool_pos own = spool_cursor(spool);
-    if (spool_pos_less(spool_end(spool), mark->pos)) {
+    if (is_behind_end(sender, mark)) {
         say_unknown(
             sender,
             "it is behind the end of the spool, which has lost something or is an older copy");
@@ -179,19 +184,36 @@ static void go_on(struct sender *sender, const struct window_mark *mark)
     spool_rewind(spool);
 }
 
+static int read_own(const struct sender *sender, const char *text, struct window_mark *mark)
+{
+    struct buf uuid = BUF_INIT;
+    spool_append_uuid(sender->conf.spool, &uuid);
+    int rc = text ? mark_read(text, buf_str(&uuid), mark) : 0;
+    buf_free(&uuid);
+    return rc;
+}
+
 static void resume_one(struct sender *sender, const char *text)
 {
     struct window_mark mark;
-    struct buf uuid = BUF_INIT;
-    spool_append_uuid(sender->conf.spool, &uuid);
-    int rc = text ? mark_read(text, buf_str(&uuid), &mark) : 0;
-    buf_free(&uuid);
+    int rc = read_own(sender, text, &mark);
     if (rc > 0)
         go_on(sender, &mark);
     else if (rc < 0)
         say_unknown(sender, "it cannot be read");
     sender->awaits_mark = false;
     sender_wake(sender);
+}
+
+/* A mark that a spool does not reach now is never to be believed: the spool will grow to there, by other lines. */
+static bool may_return(struct sender *const *senders, const char *text)
+{
+    struct window_mark mark;
+    for (int i = 0; i < SENDERS_MAX; i++)
+        if (senders[i] && read_own(senders[i], text, &mark) > 0 &&
+            is_behind_end(senders[i], &mark))
+            return false;
+    return text != NULL;
 }
 
 /* The mark, if it is this posta's. */
@@ -223,7 +245,7 @@ int sender_resume(void *arg, const char *mark, struct err *err)
     int rc = read_owners(first, &owners, err);
     if (rc == 0) {
         mark = accept_mark(mark, buf_str(&owners));
-        rc = write_owners(first, mark ? mark + 2 : "", err);
+        rc = write_owners(first, may_return(first->all, mark) ? mark + 2 : "", err);
     }
     buf_free(&owners);
     if (rc)

@@ -20,6 +20,16 @@ struct store {
     int n_processes;
 };
 
+static int small_rig_open(void **state)
+{
+    rig_segment_bytes = 2000;
+    int rc = rig_open(state);
+    rig_segment_bytes = 1 << 20;
+    return rc;
+}
+
+#define SMALL_CASE(name) cmocka_unit_test_setup_teardown(name, small_rig_open, rig_close)
+
 /* ---- processes ---- */
 
 static void be_process(int number)
@@ -313,6 +323,62 @@ static void marks_of_garbage_do_not_stop_it(void **state)
     end(&store);
 }
 
+/* Then the spool grows to where the mark is: its lines are others than the mark meant. */
+static void a_mark_that_was_not_believed_is_not_believed_later(void **state)
+{
+    struct rig *rig = *state;
+    struct store store;
+    two_lines_are_committed(&store, rig);
+    keep_cursor(&store);
+    char *at = strchr(store.mark, ':');
+    char *mark = mem_printf("%.*s:20:0", (int)(at - store.mark), store.mark);
+    free(store.mark);
+    store.mark = mark;
+    kill_and_start(&store);
+    for (int i = 0; i < 40; i++)
+        put_numbers(rig, i, i + 1);
+    kill_and_start(&store);
+    turn(rig, 3);
+    assert_int_equal(rig->fake.n, 40);
+    end(&store);
+}
+
+/* ---- the spool is full ---- */
+
+/* The mark that is on its way may be of places that are given up, or that are read again. */
+static void what_was_given_up_while_a_transaction_ended(void **state)
+{
+    struct rig *rig = *state;
+    struct store store;
+    struct err err;
+    int n = 0;
+    begin(&store, rig);
+    resume(&store);
+    for (; spool_stats(rig->spool)->segments < 4; n += 20) {
+        put_numbers(rig, n, n + 20);
+        turn(rig, 1);
+    }
+    assert_int_equal(spool_sync(rig->spool, &err), 0);
+    commit_on_broker(&store);
+    assert_int_equal(store.n, n);
+    assert_true(sender_drop_oldest(rig->sender));
+    learn_of_commit(&store);
+    put_numbers(rig, n, n + 6000);
+    turn(rig, 10);
+    put_numbers(rig, n + 6000, n + 12000);
+    turn(rig, 30);
+    commit(&store);
+    turn(rig, 30);
+    commit(&store);
+    turn(rig, 30);
+    commit(&store);
+    assert_int_equal(store.n, n + 12000);
+    for (int i = 0; i < n + 12000; i++)
+        assert_int_equal(atoi(store.messages[i]), i);
+    assert_true(spool_is_drained(rig->spool));
+    end(&store);
+}
+
 /* ---- lines that are held, random stories ---- */
 
 static const char *const paths[] = {"/log/a", "/log/b", "/log/c"};
@@ -476,6 +542,8 @@ int main(void)
         CASE(the_mark_of_another_posta_is_not_believed),
         CASE(a_mark_behind_the_end_of_the_spool_is_not_believed),
         CASE(marks_of_garbage_do_not_stop_it),
+        CASE(a_mark_that_was_not_believed_is_not_believed_later),
+        SMALL_CASE(what_was_given_up_while_a_transaction_ended),
         CASE(what_is_done_behind_a_held_line_is_not_repeated),
         CASE(whatever_happens_each_event_is_committed_once),
     };
