@@ -190,6 +190,11 @@ const struct config_section *metric_sections(void);
 /* The n-th module there is; NULL beyond the end. */
 const char *metric_module(size_t n);
 
+/* ---- metric_docs.c ---- */
+
+/* Metricsets and fields as mdoc(7). */
+void metric_manual(FILE *out);
+
 /* ---- metric_settings.c ---- */
 
 /* metricbeat.modules → items, their jobs and kinds. */

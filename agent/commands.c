@@ -89,6 +89,12 @@ static void export_sections(const struct config_section *section, bool as_manual
     }
 }
 
+static int export_fields(void)
+{
+    metric_manual(stdout);
+    return EXIT_TOLD;
+}
+
 static int export_reference(bool as_manual)
 {
     export_sections(settings_sections(), as_manual);
@@ -99,6 +105,8 @@ static int export_reference(bool as_manual)
 
 int command_export(const struct cli_args *args)
 {
+    if (strcmp(args->subcommand, "fields") == 0)
+        return export_fields();
     if (strcmp(args->subcommand, "config") != 0)
         return export_reference(strcmp(args->subcommand, "manual") == 0);
     struct settings settings;

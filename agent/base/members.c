@@ -82,7 +82,7 @@ const struct buf *members_end(struct members *members)
 
 void members_u64(struct members *members, const char *name, uint64_t value)
 {
-    if (value == NO_VALUE)
+    if (value > INT64_MAX)
         return;
     members_name(members, name);
     buf_put_u64(&members->json, value);

@@ -78,7 +78,7 @@ static struct text trimmed(struct text text)
 static void read_line(struct text line, struct figures *f)
 {
     struct text key;
-    if (!text_until(&line, ':', &key))
+    if (!memchr(line.at, ':', text_len(line)) || !text_until(&line, ':', &key))
         return;
     if (text_is(key, "Scoreboard"))
         f->scoreboard = trimmed(line);

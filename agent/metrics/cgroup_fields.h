@@ -32,15 +32,18 @@
         {p "failures", "long", NULL, "How often the limit was met (version 1)."},
 
 #define CGROUP_LIMIT_FIELDS(p)                                                                     \
-    {p "low.bytes", "long", "bytes", "Protected so far as can be (version 2)."},                   \
-        {p "high.bytes", "long", "bytes", "Slowed down beyond that (version 2)."},                 \
+    {p "high.bytes", "long", "bytes", "Slowed down beyond that (version 2); not there = never."},  \
         {p "max.bytes", "long", "bytes", "Limit (version 2); not there = none."},                  \
-        {p "events.low", "long", NULL, "How often protected memory was taken back all the same."}, \
         {p "events.high", "long", NULL, "How often it was slowed down."},                          \
-        {p "events.max", "long", NULL, "How often the limit was met."},                            \
+        {p "events.max", "long", NULL, "How often the limit was met."},
+
+#define CGROUP_MEM_FIELDS(p)                                                                       \
+    {p "low.bytes", "long", "bytes", "Protected so far as can be (version 2)."},                   \
+        {p "events.low", "long", NULL, "How often protected memory was taken back all the same."}, \
         {p "events.oom", "long", NULL, "How often nothing could be taken back."},                  \
-        {p "events.oom_kill", "long", "processes", "Killed for it."},                              \
-        {p "events.fail", "long", NULL, "How often swapping failed."},
+        {p "events.oom_kill", "long", "processes", "Killed for it."},
+
+#define CGROUP_SWAP_FIELDS(p) {p "events.fail", "long", NULL, "How often swapping failed."},
 
 #define CGROUP_STAT(p, name, doc)  {p "memory.stats." name ".bytes", "long", "bytes", doc},
 #define CGROUP_COUNT(p, name, doc) {p "memory.stats." name, "long", NULL, doc},
@@ -105,6 +108,20 @@
 #define CGROUP_PRESSURE_FIELDS(p)                                                                  \
     CGROUP_PRESSURE_KIND(p, "some", "somebody") CGROUP_PRESSURE_KIND(p, "full", "everybody")
 
+#define CGROUP_DISK_FIELDS(p)                                                                      \
+    {p "blkio.total.bytes", "long", "bytes", "Read and written (version 1)."},                     \
+        {p "blkio.total.ios", "long", "requests", "Reads and writes (version 1)."},                \
+        {p "blkio.reads.bytes", "long", "bytes", "Read (version 1)."},                             \
+        {p "blkio.reads.ios", "long", "requests", "Reads (version 1)."},                           \
+        {p "blkio.writes.bytes", "long", "bytes", "Written (version 1)."},                         \
+        {p "blkio.writes.ios", "long", "requests", "Writes (version 1)."},                         \
+        {p "io.stats.*.read.bytes", "long", "bytes", "Read, by device (version 2)."},              \
+        {p "io.stats.*.read.ios", "long", "requests", "Reads (version 2)."},                       \
+        {p "io.stats.*.write.bytes", "long", "bytes", "Written (version 2)."},                     \
+        {p "io.stats.*.write.ios", "long", "requests", "Writes (version 2)."},                     \
+        {p "io.stats.*.discarded.bytes", "long", "bytes", "Discarded (version 2)."},               \
+        {p "io.stats.*.discarded.ios", "long", "requests", "Discards (version 2)."},
+
 #define CGROUP_FIELDS(p)                                                                           \
     CGROUP_WHERE_FIELDS(p, "")                                                                     \
     CGROUP_WHERE_FIELDS(p "cpu.", " of the CPU controller (version 1)")                            \
@@ -118,21 +135,12 @@
     CGROUP_COUNTER_FIELDS(p "memory.kmem.", " of the kernel")                                      \
     CGROUP_COUNTER_FIELDS(p "memory.kmem_tcp.", " of TCP buffers")                                 \
     CGROUP_LIMIT_FIELDS(p "memory.mem.")                                                           \
+    CGROUP_MEM_FIELDS(p "memory.mem.")                                                             \
     CGROUP_LIMIT_FIELDS(p "memory.memsw.")                                                         \
+    CGROUP_SWAP_FIELDS(p "memory.memsw.")                                                          \
     CGROUP_STATS_FIELDS(p)                                                                         \
-    CGROUP_PRESSURE_FIELDS(p "memory") {p "blkio.total.bytes", "long", "bytes",                    \
-                                        "Read and written (version 1)."},                          \
-        {p "blkio.total.ios", "long", "requests", "Reads and writes (version 1)."},                \
-        {p "blkio.reads.bytes", "long", "bytes", "Read (version 1)."},                             \
-        {p "blkio.reads.ios", "long", "requests", "Reads (version 1)."},                           \
-        {p "blkio.writes.bytes", "long", "bytes", "Written (version 1)."},                         \
-        {p "blkio.writes.ios", "long", "requests", "Writes (version 1)."},                         \
-        {p "io.stats.*.read.bytes", "long", "bytes", "Read, by device (version 2)."},              \
-        {p "io.stats.*.read.ios", "long", "requests", "Reads (version 2)."},                       \
-        {p "io.stats.*.write.bytes", "long", "bytes", "Written (version 2)."},                     \
-        {p "io.stats.*.write.ios", "long", "requests", "Writes (version 2)."},                     \
-        {p "io.stats.*.discarded.bytes", "long", "bytes", "Discarded (version 2)."},               \
-        {p "io.stats.*.discarded.ios", "long", "requests", "Discards (version 2)."},               \
-        CGROUP_PRESSURE_FIELDS(p "io")
+    CGROUP_PRESSURE_FIELDS(p "memory")                                                             \
+    CGROUP_DISK_FIELDS(p)                                                                          \
+    CGROUP_PRESSURE_FIELDS(p "io")
 
 #endif

@@ -29,7 +29,7 @@ void members_free(struct members *members);
 const struct buf *members_end(struct members *members);
 
 void members_u64(struct members *members, const char *name,
-                 uint64_t value); /* NO_VALUE: left out */
+                 uint64_t value); /* NO_VALUE, and what is no long: left out */
 /* Rounded to 4 decimals, as Beats do; what is no number is left out. */
 void members_float(struct members *members, const char *name, double value);
 /* All digits that count. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Documents say what the program does: the reference file and the manual's list of options are made from the option
-# tables, every option is in both, and what README.md tells to run is there.
+# tables, as the fields in it are from those of the metricsets, every option is in both, and what README.md tells to run is there.
 #
 #   tests/check/docs.sh          compare, fail with the difference
 #   tests/check/docs.sh write    write config/posta.reference.yml and the options in docs/posta.8
@@ -15,6 +15,8 @@ REFERENCE=config/posta.reference.yml
 MANUAL=docs/posta.8
 BEGIN='.\" BEGIN options'
 END='.\" END options'
+BEGIN_FIELDS='.\" BEGIN fields'
+END_FIELDS='.\" END fields'
 
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
@@ -33,18 +35,20 @@ make_reference() {
     "$POSTA" export reference
 }
 
-# The manual as it is, with the list between the markers made anew.
-make_manual() {
-    BEGIN=$BEGIN END=$END awk -v list="$WORK/list" '
+# put_between BEGIN END LIST: what comes in, with what is between these lines made anew.
+put_between() {
+    BEGIN=$1 END=$2 awk -v list="$3" '
         BEGIN { begin = ENVIRON["BEGIN"]; end = ENVIRON["END"] }
         $0 == end { inside = 0 }
         !inside { print }
         $0 == begin {
             inside = 1
-            print ".Bl -tag -width Ds"
             while ((getline line < list) > 0) print line
-            print ".El"
-        }' "$MANUAL"
+        }'
+}
+
+make_manual() {
+    put_between "$BEGIN" "$END" "$WORK/list" <"$MANUAL" | put_between "$BEGIN_FIELDS" "$END_FIELDS" "$WORK/fields"
 }
 
 # Each sentence on a line of its own, of at most 78 columns, as mandoc likes it; a word that begins with a dot must not become a macro.
@@ -57,7 +61,8 @@ wrap() {
 }
 
 make_all() {
-    "$POSTA" export manual | wrap >"$WORK/list"
+    { echo ".Bl -tag -width Ds" && "$POSTA" export manual | wrap && echo ".El"; } >"$WORK/list"
+    "$POSTA" export fields | wrap >"$WORK/fields"
     make_reference >"$WORK/reference"
     make_manual >"$WORK/manual"
 }
@@ -86,7 +91,7 @@ check_names() {
 # ---- the rest ----
 
 check_manual() {
-    [[ $(grep -cxF -e "$BEGIN" -e "$END" "$MANUAL") == 2 ]] || wrong "$MANUAL has lost its markers"
+    [[ $(grep -cxF -e "$BEGIN" -e "$END" -e "$BEGIN_FIELDS" -e "$END_FIELDS" "$MANUAL") == 4 ]] || wrong "$MANUAL has lost its markers"
     mandoc -Tlint -W style "$MANUAL" >"$WORK/lint" 2>&1 || true
     # "referenced manual not found" depends on what is installed here.
     grep -vE 'referenced manual not found|outdated mandoc.db' "$WORK/lint" >"$WORK/complaints" || return 0
