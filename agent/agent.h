@@ -39,6 +39,15 @@ extern const struct parser
 /* The spool is full: read no more, or drop one end of it. */
 enum at_full { FULL_BLOCKS, FULL_DROPS_OLDEST, FULL_DROPS_NEWEST };
 
+/* Kinds of events that posta makes itself. Each has a lane of its own, and its share of the spool. */
+enum event_kind { EVENTS_METRICS, EVENTS_HEARTBEATS, EVENT_KINDS };
+struct event_kind_names {
+    const char *folder; /* of its spool, in that of the lines; and its source */
+    const char *beat;   /* agent.type and @metadata.beat */
+    const char *what;   /* in sentences */
+};
+extern const struct event_kind_names event_kinds[EVENT_KINDS]; /* samples.c */
+
 struct globals {
     char *name;
     struct str_list tags;
@@ -51,7 +60,7 @@ struct globals {
     bool metrics_enabled;
     int64_t metrics_period_ns;
     bool metrics_events;
-    uint64_t metrics_share; /* percent */
+    uint64_t share[EVENT_KINDS]; /* percent */
     int64_t shutdown_ns;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
@@ -82,6 +91,7 @@ struct settings {
     struct globals globals;
     struct input_settings *inputs;
     size_t n_inputs;
+    size_t n_monitors;
     const struct output *output;
     void *output_self; /* of output->size bytes, options read */
     char *selectors;   /* for log_setup */
@@ -91,6 +101,8 @@ struct settings {
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
 void settings_free(struct settings *settings);
+/* Will there be events of this kind? */
+bool settings_has_events(const struct settings *settings, enum event_kind kind);
 /* Where the output keeps marks, only what is durable is sent: a mark must name a place that is there after a power cut. */
 enum sync_mode settings_sync_mode(const struct settings *settings);
 /* The input that this source was found by; NULL if it is not configured any more. */
@@ -188,7 +200,8 @@ struct sender_config {
     const struct settings *settings;
     const struct agent_identity *identity;
     struct sender *beside;    /* who has opened the output; NULL = it is opened here */
-    bool has_events;          /* the spool's lines are ready events, not lines of logs */
+    bool has_events;          /* the spool's lines are ready events, not lines of logs, */
+    enum event_kind kind;     /* of this kind */
     void (*moved)(void *arg); /* the cursor moved: the spool may have room */
     void *arg;
 };
@@ -274,11 +287,12 @@ void lane_close_spool(struct lane *lane, int64_t until_ns);
 /* ---- samples.c ---- */
 
 struct samples {
-    struct lane lane; /* the owner fills in its first part */
+    struct lane lane;     /* the owner fills in its first part */
+    enum event_kind kind; /* this too */
     struct source *src;
 };
-/* Bytes of the spool that are the samples'. */
-uint64_t samples_share(const struct globals *globals);
+/* Bytes of the spool that are this kind's. */
+uint64_t samples_share(const struct globals *globals, enum event_kind kind);
 /* config: with .beside set to the sender whose output is shared. */
 int samples_open(struct samples *samples, const struct sender_config *config,
                  struct err *err) MUST_CHECK;
@@ -334,7 +348,7 @@ void report_line(struct buf *line, const struct report_row *rows);
 
 /* ---- own_stats.c ---- */
 
-enum { REPORT_PARTS_MAX = 8 };
+enum { REPORT_PARTS_MAX = 12 };
 /* The owner's to fill in, but for the last part. */
 struct own_stats {
     struct loop *loop;

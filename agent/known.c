@@ -35,13 +35,14 @@ static void put_input(struct buf *out, const struct input_settings *in)
         buf_printf(out, ",%s", in->event.extra);
 }
 
-/* Samples: posta's counters. */
-static void put_samples(struct buf *out, const struct globals *globals)
+/* Samples: posta's counters. Heartbeats differ by monitor. */
+static void put_samples(struct buf *out, const struct globals *globals, enum event_kind kind)
 {
     static const struct input_settings no_input;
     struct err err;
     char *extra = fields_to_json(globals, &no_input, &err);
-    buf_puts(out, ",\"event\":{\"module\":\"posta\",\"dataset\":\"posta.stats\"}");
+    if (kind == EVENTS_METRICS)
+        buf_puts(out, ",\"event\":{\"module\":\"posta\",\"dataset\":\"posta.stats\"}");
     if (extra && *extra)
         buf_printf(out, ",%s", extra);
     free(extra);
@@ -50,11 +51,12 @@ static void put_samples(struct buf *out, const struct globals *globals)
 void sender_known(void *arg, unsigned route, struct buf *json)
 {
     const struct sender *sender = arg;
-    bool is_events = route == events_route(sender);
+    enum event_kind kind = kind_of_route(sender, route);
+    bool is_events = kind != EVENT_KINDS;
     buf_putc(json, '{');
-    put_agent(json, &sender->agent, is_events ? "metricbeat" : "filebeat");
+    put_agent(json, &sender->agent, is_events ? event_kinds[kind].beat : "filebeat");
     if (is_events)
-        put_samples(json, &sender->conf.settings->globals);
+        put_samples(json, &sender->conf.settings->globals, kind);
     else
         put_input(json, input_of(sender, route));
     buf_putc(json, '}');

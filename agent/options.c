@@ -136,11 +136,19 @@ static const struct option global_options[] = {
      .min = "1",
      .max = "50",
      .own = true,
-     AT(metrics_share),
+     AT(share[EVENTS_METRICS]),
      .doc = "Percent of max_size that samples may take, 256KB at least, and lines may not: no kind "
             "crowds "
             "out another. When it is full the oldest samples go. Only taken off when there are "
             "samples."},
+    {.name = "queue.disk.share.heartbeats",
+     .type = OPT_COUNT,
+     .def = "5",
+     .min = "1",
+     .max = "50",
+     .own = true,
+     AT(share[EVENTS_HEARTBEATS]),
+     .doc = "The same for the events of heartbeat.monitors."},
     {.name = "queue.disk.read_ahead", .type = OPT_IGNORED, .doc = "the spool is read in blocks"},
     {.name = "queue.disk.write_ahead",
      .type = OPT_IGNORED,

@@ -26,7 +26,7 @@ struct pipeline {
     struct agent_identity identity;
     struct lane logs;
     struct intake intake;
-    struct samples samples; /* its sender is NULL where there are none */
+    struct samples samples[EVENT_KINDS]; /* the sender is NULL where there are none */
     struct event_agent agent;
     struct own_stats own;
     struct loop_timer report, deadline;
@@ -61,21 +61,29 @@ static void logs_changed(void *arg, bool marks_moved)
 
 /* ---- ending ---- */
 
-static bool has_samples(const struct pipeline *pipe)
+/* Of this kind, or NULL. */
+static struct lane *lane_of(struct pipeline *pipe, enum event_kind kind)
 {
-    return pipe->samples.lane.sender != NULL;
+    struct lane *lane = &pipe->samples[kind].lane;
+    return lane->sender ? lane : NULL;
 }
 
-static bool is_delivered(const struct pipeline *pipe)
+static bool is_everywhere(struct pipeline *pipe, bool (*is_so)(const struct lane *))
 {
-    return lane_is_delivered(&pipe->logs) &&
-           (!has_samples(pipe) || lane_is_delivered(&pipe->samples.lane));
+    bool is = is_so(&pipe->logs);
+    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
+        is = is && (!lane_of(pipe, kind) || is_so(lane_of(pipe, kind)));
+    return is;
 }
 
-static bool is_stopped(const struct pipeline *pipe)
+static bool is_delivered(struct pipeline *pipe)
 {
-    return lane_is_stopped(&pipe->logs) &&
-           (!has_samples(pipe) || lane_is_stopped(&pipe->samples.lane));
+    return is_everywhere(pipe, lane_is_delivered);
+}
+
+static bool is_stopped(struct pipeline *pipe)
+{
+    return is_everywhere(pipe, lane_is_stopped);
 }
 
 static void check_end(void *arg)
@@ -107,10 +115,19 @@ static void deadline_passed(void *arg)
 static void stop_lanes(struct pipeline *pipe)
 {
     lane_stop(&pipe->logs);
-    if (!has_samples(pipe))
-        return;
-    own_stats_send(&pipe->own);
-    lane_stop(&pipe->samples.lane);
+    if (pipe->conf->settings->globals.metrics_events && lane_of(pipe, EVENTS_METRICS))
+        own_stats_send(&pipe->own);
+    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
+        if (lane_of(pipe, kind))
+            lane_stop(lane_of(pipe, kind));
+}
+
+static void wait_for_disks_until(struct pipeline *pipe, int64_t end_ns)
+{
+    spool_wait_until(pipe->logs.spool, end_ns);
+    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
+        if (lane_of(pipe, kind))
+            spool_wait_until(lane_of(pipe, kind)->spool, end_ns);
 }
 
 static void told_to_stop(void *arg, int signo)
@@ -118,9 +135,7 @@ static void told_to_stop(void *arg, int signo)
     struct pipeline *pipe = arg;
     int64_t wait_ns = pipe->n_signals ? 0 : pipe->conf->settings->globals.shutdown_ns;
     pipe->end_ns = clock_mono_ns() + wait_ns;
-    spool_wait_until(pipe->logs.spool, pipe->end_ns);
-    if (has_samples(pipe))
-        spool_wait_until(pipe->samples.lane.spool, pipe->end_ns);
+    wait_for_disks_until(pipe, pipe->end_ns);
     if (pipe->n_signals++ > 0) {
         log_warn("pipeline", "told to stop again: going at once; %s at the next start",
                  left_where(pipe));
@@ -150,16 +165,19 @@ static void told_to_reload(void *arg, int signo)
 
 static void fill_report(void *arg, struct report_row rows[static REPORT_PARTS_MAX])
 {
-    const struct pipeline *pipe = arg;
+    struct pipeline *pipe = arg;
     const struct output *output = pipe->conf->settings->output;
-    const struct lane *samples = has_samples(pipe) ? &pipe->samples.lane : NULL;
+    const struct lane *metrics = lane_of(pipe, EVENTS_METRICS),
+                      *beats = lane_of(pipe, EVENTS_HEARTBEATS);
     const struct report_row all[] = {
         {"tail", tail_stat_rows, tail_stats(pipe->tail)},
         {"spool", spool_stat_rows, spool_stats(pipe->logs.spool)},
         {"sender", sender_stat_rows, sender_stats(pipe->logs.sender)},
         {output->name, output->stat_rows, sender_output_stats(pipe->logs.sender)},
-        {"samples_spool", spool_stat_rows, samples ? spool_stats(samples->spool) : NULL},
-        {"samples_sender", sender_stat_rows, samples ? sender_stats(samples->sender) : NULL},
+        {"samples_spool", spool_stat_rows, metrics ? spool_stats(metrics->spool) : NULL},
+        {"samples_sender", sender_stat_rows, metrics ? sender_stats(metrics->sender) : NULL},
+        {"heartbeats_spool", spool_stat_rows, beats ? spool_stats(beats->spool) : NULL},
+        {"heartbeats_sender", sender_stat_rows, beats ? sender_stats(beats->sender) : NULL},
         {NULL, NULL, NULL},
     };
     memcpy(rows, all, sizeof all);
@@ -171,7 +189,7 @@ static void make_report(struct pipeline *pipe, struct buf *line)
     struct report_row rows[REPORT_PARTS_MAX];
     fill_report(pipe, rows);
     for (struct report_row *row = rows; row->part; row++)
-        if (strncmp(row->part, "samples_", 8) == 0)
+        if (strncmp(row->part, "samples_", 8) == 0 || strncmp(row->part, "heartbeats_", 11) == 0)
             row->stats = NULL;
     report_line(line, rows);
 }
@@ -207,7 +225,10 @@ static void missed(void *arg)
 static int open_logs(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
-    uint64_t taken = g->metrics_events && !g->is_in_memory ? samples_share(g) : 0;
+    uint64_t taken = 0;
+    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
+        if (settings_has_events(pipe->conf->settings, kind) && !g->is_in_memory)
+            taken += samples_share(g, kind);
     const struct spool_config config = {.path = g->spool_path,
                                         .max_bytes = g->spool_max_bytes - taken,
                                         .segment_bytes = g->spool_segment_bytes,
@@ -236,19 +257,28 @@ static int open_sender(struct pipeline *pipe, struct err *err)
     return lane_open_sender(&pipe->logs, &config, err);
 }
 
-static int open_samples(struct pipeline *pipe, struct err *err)
+static int open_lanes(struct pipeline *pipe, struct err *err)
+{
+    const struct sender_config config = sender_settings(pipe);
+    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++) {
+        struct samples *samples = &pipe->samples[kind];
+        *samples = (struct samples) {.lane = make_lane(pipe, samples_changed), .kind = kind};
+        if (settings_has_events(pipe->conf->settings, kind) && !pipe->conf->once &&
+            samples_open(samples, &config, err))
+            return -1;
+    }
+    pipe->agent = sender_agent(pipe->logs.sender);
+    return 0;
+}
+
+static int open_own_stats(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
-    const struct sender_config config = sender_settings(pipe);
     const struct input_settings none = {.type = 0};
     if (!g->metrics_events || pipe->conf->once)
         return 0;
-    pipe->samples.lane = make_lane(pipe, samples_changed);
-    if (samples_open(&pipe->samples, &config, err))
-        return -1;
-    pipe->agent = sender_agent(pipe->logs.sender);
     pipe->own = (struct own_stats) {.loop = pipe->loop,
-                                    .samples = &pipe->samples,
+                                    .samples = &pipe->samples[EVENTS_METRICS],
                                     .agent = &pipe->agent,
                                     .extra = fields_to_json(g, &none, err),
                                     .period_ns = g->metrics_period_ns,
@@ -292,7 +322,8 @@ static int start(struct pipeline *pipe, struct err *err)
     if (fs_make_dirs(g->path_data, 0700, err) || open_logs(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
-    if (open_sender(pipe, err) || open_samples(pipe, err) || open_tail(pipe, err))
+    if (open_sender(pipe, err) || open_lanes(pipe, err) || open_own_stats(pipe, err) ||
+        open_tail(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
@@ -325,11 +356,13 @@ static void finish(struct pipeline *pipe)
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */
     sender_free(pipe->logs.sender);
-    sender_free(pipe->samples.lane.sender);
+    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
+        sender_free(pipe->samples[kind].lane.sender);
     own_stats_stop(&pipe->own);
     int64_t until_ns = last_sync_ns(pipe);
     lane_close_spool(&pipe->logs, until_ns);
-    lane_close_spool(&pipe->samples.lane, until_ns);
+    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
+        lane_close_spool(&pipe->samples[kind].lane, until_ns);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

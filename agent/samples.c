@@ -1,8 +1,8 @@
-/* samples.c: events that posta makes itself, on their way: a lane of their own, below the spool's folder.
+/* samples.c: events that posta makes itself, on their way: a lane of their own for each kind, below the spool's folder.
  *
- * Happy path: an event is a line of the source "metrics" in the lane's spool, with its own time; while the output is away it
- * waits there.
- * Failure modes: the share of the spool is full: the oldest samples go, counted and said. The disk is full or broken: the new
+ * Happy path: an event is a line of the source named as its kind in the lane's spool, with its own time; while the output is
+ * away it waits there.
+ * Failure modes: the share of the spool is full: the oldest events of this kind go, counted and said. The disk is full or broken: the new
  * one goes.
  * On close: what is not delivered is in the spool.
  */
@@ -15,23 +15,29 @@
 
 enum { SMALLEST_BYTES = 256 * 1024, SEGMENTS = 4 };
 
-uint64_t samples_share(const struct globals *g)
+const struct event_kind_names event_kinds[EVENT_KINDS] = {
+    [EVENTS_METRICS] = {"metrics", "metricbeat", "samples"},
+    [EVENTS_HEARTBEATS] = {"heartbeats", "heartbeat", "heartbeats"},
+};
+
+uint64_t samples_share(const struct globals *g, enum event_kind kind)
 {
-    uint64_t share = g->spool_max_bytes / 100 * g->metrics_share;
+    uint64_t share = g->spool_max_bytes / 100 * g->share[kind];
     return share > SMALLEST_BYTES ? share : SMALLEST_BYTES;
 }
 
 static int open_spool(struct samples *samples, const struct settings *settings, struct err *err)
 {
     const struct globals *g = &settings->globals;
-    char *path = mem_printf("%s/metrics", g->spool_path);
-    uint64_t share = samples_share(g), part = share / SEGMENTS;
+    const char *folder = event_kinds[samples->kind].folder;
+    char *path = mem_printf("%s/%s", g->spool_path, folder);
+    uint64_t share = samples_share(g, samples->kind), part = share / SEGMENTS;
     const struct spool_config config = {
         .path = path,
         .max_bytes = share,
         .segment_bytes = part < g->spool_segment_bytes ? part : g->spool_segment_bytes,
         .sync_mode = settings_sync_mode(settings)};
-    int rc = spool_clear_folder(g->spool_path, "metrics", err);
+    int rc = spool_clear_folder(g->spool_path, folder, err);
     if (rc == 0)
         rc = lane_open_spool(&samples->lane, &config, g->spool_sync_ns, err);
     free(path);
@@ -40,7 +46,8 @@ static int open_spool(struct samples *samples, const struct settings *settings, 
 
 static int find_source(struct samples *samples, struct err *err)
 {
-    static char name[] = "metrics";
+    char name[32];
+    snprintf(name, sizeof name, "%s", event_kinds[samples->kind].folder);
     const struct source proto = {.id = {.ino = 1}, .path = name, .input = name};
     samples->src = spool_source_by_id(samples->lane.spool, &proto.id);
     return samples->src ? 0 : spool_add_source(samples->lane.spool, &proto, &samples->src, err);
@@ -50,8 +57,9 @@ int samples_open(struct samples *samples, const struct sender_config *config, st
 {
     struct sender_config own = *config;
     own.has_events = true;
+    own.kind = samples->kind;
     if (open_spool(samples, config->settings, err) || find_source(samples, err))
-        return err_wrap(err, "the spool of samples");
+        return err_wrap(err, "the spool of %s", event_kinds[samples->kind].what);
     return lane_open_sender(&samples->lane, &own, err);
 }
 
@@ -69,7 +77,8 @@ void samples_put(struct samples *samples, struct buf *event)
         if (err.kind == ERR_FULL && sender_drop_oldest(samples->lane.sender))
             continue;
         spool_drop_newest(samples->lane.spool, src, &chunk);
-        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "samples", "%s: a sample is dropped", err.text);
+        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "samples", "%s: one of the %s is dropped",
+                    err.text, event_kinds[samples->kind].what);
         break;
     }
     lane_appended(&samples->lane, event->len);

@@ -32,9 +32,10 @@ static const char *route_text(void *arg, unsigned route, const char *field)
 {
     const struct sender *sender = arg;
     static const struct input_settings no_input;
-    bool is_events = route == events_route(sender);
+    enum event_kind kind = kind_of_route(sender, route);
+    bool is_events = kind != EVENT_KINDS;
     if (strcmp(field, "agent.type") == 0)
-        return is_events ? "metricbeat" : "filebeat";
+        return is_events ? event_kinds[kind].beat : "filebeat";
     if (strcmp(field, "agent.id") == 0)
         return sender->agent.id;
     if (strcmp(field, "agent.name") == 0 || strcmp(field, "host.name") == 0)
@@ -273,7 +274,7 @@ struct output_env sender_env(struct sender *sender)
     return (struct output_env) {
         .loop = sender->conf.loop,
         .arg = sender,
-        .n_routes = events_route(sender) + sender->conf.settings->globals.metrics_events,
+        .n_routes = events_route(sender, EVENT_KINDS),
         .text = route_text,
         .known = sender_known,
         .verdict = take_verdict,

@@ -323,6 +323,11 @@ void settings_free(struct settings *set)
     free(set->selectors);
 }
 
+bool settings_has_events(const struct settings *set, enum event_kind kind)
+{
+    return kind == EVENTS_METRICS ? set->globals.metrics_events : set->n_monitors > 0;
+}
+
 enum sync_mode settings_sync_mode(const struct settings *set)
 {
     return keeps_marks(set) ? SYNC_ALWAYS : (enum sync_mode)set->globals.spool_sync;

@@ -25,7 +25,7 @@ static void begin(struct beside *both, struct rig *rig, size_t n_room)
     g->spool_path = rig->spool_dir;
     g->spool_max_bytes = 1 << 20;
     g->spool_segment_bytes = 1 << 20;
-    g->metrics_share = 5;
+    g->share[EVENTS_METRICS] = 5;
     rig->fake.n_room = n_room;
     start(rig);
     both->samples.lane = (struct lane) {.loop = rig->loop, .changed = changed, .owner = both};
@@ -142,7 +142,7 @@ static void a_storm_of_samples_takes_only_their_share(void **state)
         turn(rig, 1);
     }
     const struct spool_stats *stats = spool_stats(both.samples.lane.spool);
-    assert_true(stats->disk_bytes <= samples_share(&rig->settings.globals));
+    assert_true(stats->disk_bytes <= samples_share(&rig->settings.globals, EVENTS_METRICS));
     assert_true(stats->dropped_lines > 0);
     assert_int_equal(spool_stats(rig->spool)->disk_bytes, before);
     uint64_t dropped = stats->dropped_lines;
