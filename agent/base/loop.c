@@ -90,6 +90,16 @@ int loop_add_urgent(struct loop *loop, struct loop_io *io, struct err *err)
     return add_for(loop, io, EPOLLPRI, err);
 }
 
+int loop_want(struct loop *loop, struct loop_io *io, unsigned wants, struct err *err)
+{
+    uint32_t events = (wants & LOOP_READ ? EPOLLIN : 0) | (wants & LOOP_WRITE ? EPOLLOUT : 0);
+    struct epoll_event ev = {.events = events, .data.ptr = io};
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, io->fd, &ev) == 0)
+        return 0;
+    return errno == ENOENT ? add_for(loop, io, events, err)
+                           : err_sys(err, "watch descriptor %d", io->fd);
+}
+
 void loop_remove(struct loop *loop, struct loop_io *io)
 {
     epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, io->fd, NULL);

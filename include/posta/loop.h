@@ -47,6 +47,9 @@ int loop_add(struct loop *loop, struct loop_io *io, struct err *err) MUST_CHECK;
 /* The same for descriptors that are always readable and say by priority or error that something changed (proc(5)'s
  * mountinfo). */
 int loop_add_urgent(struct loop *loop, struct loop_io *io, struct err *err) MUST_CHECK;
+/* Whenever it can be read, or written, as wants says. One that is added already is waited for as wants says now. */
+enum { LOOP_READ = 1, LOOP_WRITE = 2 };
+int loop_want(struct loop *loop, struct loop_io *io, unsigned wants, struct err *err) MUST_CHECK;
 void loop_remove(struct loop *loop, struct loop_io *io);
 
 /* Fire once, after_ns from now (0 = at the next turn); set again moves it. */

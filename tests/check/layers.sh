@@ -72,7 +72,7 @@ check_own_folder() { # FILE in agent/X/
 
 check_shared() { # FILE in include/posta/
     matches "$1" '^ *# *include *"' | report "$1" 'shared headers include <...> only'
-    matches "$1" '^ *# *include *<(librdkafka|openssl|yaml|pcre2)' | report "$1" 'shared headers know no library'
+    matches "$1" '^ *# *include *<(librdkafka|openssl|yaml|pcre2|curl)' | report "$1" 'shared headers know no library'
 }
 
 check_includes() {
@@ -122,6 +122,7 @@ check_doors() {
     door '\bunlink(at)?\(' 'deleting files' agent/base/fs.c "$UNLINK_TOO"
     door '\bpcre2_|<pcre2' 'PCRE2' agent/base/regex.c
     door '\biconv(_open|_close)?\(|<iconv' 'iconv' agent/base/charset.c
+    door '\bcurl_easy_|\bcurl_multi_|<curl/' 'libcurl' agent/base/curl.h agent/base/curl.c 'agent/base/web*'
     door '\byaml_|<yaml' 'libyaml' 'agent/config/*'
     door '\b_?exit\(' 'exit' agent/main.c
     check_commented_unlinks
