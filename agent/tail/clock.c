@@ -65,7 +65,7 @@ static void look_at_some(struct tail *tail)
 
 int64_t rescan_wait(const struct tail *tail)
 {
-    int64_t wait = INT64_MAX;
+    int64_t wait = 86400 * NS_PER_S; /* without inputs there is nothing to look at */
     for (const struct input *in = tail->inputs; in; in = in->next)
         if (in->conf->check_interval_ns < wait)
             wait = in->conf->check_interval_ns;
