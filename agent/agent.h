@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "event/event.h"
+#include "heartbeat/heartbeat.h"
 #include "output/output.h"
 #include "parse/parse.h"
 #include "spool/spool.h"
@@ -33,6 +34,8 @@ enum {
 extern const struct output *const all_outputs[]; /* ends with NULL */
 extern const struct parser
     *const all_parsers[]; /* what `parsers` of an input may name; ends with NULL */
+
+extern const struct monitor_type *const all_monitors[]; /* ends with NULL */
 
 /* ---- settings.c ---- */
 
@@ -61,6 +64,10 @@ struct globals {
     int64_t metrics_period_ns;
     bool metrics_events;
     uint64_t share[EVENT_KINDS]; /* percent */
+    uint64_t checks_at_once;     /* 0 = CHECKS_AT_ONCE */
+    int cron_zone;               /* 1 = UTC */
+    char *run_from;
+    const struct node *geo;
     int64_t shutdown_ns;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
@@ -91,6 +98,7 @@ struct settings {
     struct globals globals;
     struct input_settings *inputs;
     size_t n_inputs;
+    struct monitor *monitors;
     size_t n_monitors;
     const struct output *output;
     void *output_self; /* of output->size bytes, options read */
@@ -145,6 +153,11 @@ void modules_read(struct settings *settings, struct problems *problems);
 /* "tags", "fields" as ready JSON members; NULL and err if a field would replace one of posta's own. Caller frees. */
 char *fields_to_json(const struct globals *globals, const struct input_settings *input,
                      struct err *err);
+/* No field at the root may have one of these names (ends with NULL). */
+int fields_check_names(const struct node *fields, const char *const *names,
+                       struct err *err) MUST_CHECK;
+/* As JSON, appended. */
+void fields_put_node(struct buf *out, const struct node *node);
 /* The text of "fields.x.y", "tags" excluded; NULL if there is none. Borrowed. */
 const char *field_text(const struct globals *globals, const struct input_settings *input,
                        const char *name);
@@ -298,6 +311,30 @@ int samples_open(struct samples *samples, const struct sender_config *config,
                  struct err *err) MUST_CHECK;
 /* Take in one event, without a line end; changes the buffer. Never fails: what has no room is dropped and counted. */
 void samples_put(struct samples *samples, struct buf *event);
+
+/* ---- heartbeats.c ---- */
+
+/* Read heartbeat.monitors into settings. */
+void heartbeats_read(struct settings *settings, struct problems *problems);
+void heartbeats_free(struct settings *settings);
+/* Option tables of the types, for reference and manual. */
+const struct config_section *heartbeat_sections(void);
+
+struct heartbeats {
+    struct runner *runner;     /* NULL = none */
+    struct runner_stats stats; /* of one that is stopped */
+    struct samples *samples;
+    const struct event_agent *agent;
+    uint64_t number;
+    struct buf event;
+};
+/* samples and agent are filled in. */
+int heartbeats_start(struct heartbeats *beats, struct loop *loop, const struct settings *settings,
+                     struct err *err) MUST_CHECK;
+/* No more checks; those that are running are not told. */
+void heartbeats_stop(struct heartbeats *beats);
+/* NULL: there have been none. */
+const struct runner_stats *heartbeats_stats(const struct heartbeats *beats);
 
 /* ---- intake.c ---- */
 

@@ -9,6 +9,7 @@
 static const char *const levels[] = {"debug", "info", "warning", "error", "critical", NULL};
 static const char *const sync_modes[] = {"interval", "always", "never", NULL};
 static const char *const at_limit[] = {"block", "drop_oldest", "drop_newest", NULL};
+static const char *const zones[] = {"local", "UTC", NULL};
 static const char *const input_types[] = {"filestream", "log", NULL};
 
 #define AT(field) .at = offsetof(struct globals, field)
@@ -170,13 +171,46 @@ static const struct option global_options[] = {
     {.name = "queue.mem.events", .type = OPT_IGNORED, .doc = "set queue.mem.max_size, in bytes"},
     {.name = "queue.mem.flush", .type = OPT_IGNORED, .doc = "the output makes its batches"},
     {.name = "queue.mem.immediate_shutdown", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
+    {.name = "heartbeat.scheduler.limit",
+     .type = OPT_COUNT,
+     .def = "0",
+     .max = "512",
+     AT(checks_at_once),
+     .doc = "So many checks at once; others wait. 0: 512."},
+    {.name = "heartbeat.scheduler.location",
+     .type = OPT_WORD,
+     .words = zones,
+     .def = "local",
+     AT(cron_zone),
+     .doc =
+         "Time zone of cron lines in schedules: local, which TZ says; or UTC. Where clocks change, "
+         "what they leave out does not come, and what they repeat comes twice."},
+    {.name = "heartbeat.run_from.id",
+     .type = OPT_TEXT,
+     AT(run_from),
+     .doc = "observer.name of all heartbeats, if their monitor has no run_from.id."},
+    {.name = "heartbeat.run_from.geo",
+     .type = OPT_MAP,
+     AT(geo),
+     .doc = "observer.geo of all heartbeats, if their monitor has no run_from.geo."},
+    {.name = "heartbeat.config",
+     .type = OPT_REFUSED,
+     .doc = "put the monitors into heartbeat.monitors, or give more files with -c"},
+    {.name = "heartbeat.run_once",
+     .type = OPT_REFUSED,
+     .doc = "posta asks by schedule; posta --once makes no checks"},
+    {.name = "heartbeat.jobs", .type = OPT_IGNORED, .doc = "set heartbeat.scheduler.limit"},
+    {.name = "heartbeat.publish_timeout", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
+    {.name = "heartbeat.autodiscover",
+     .type = OPT_REFUSED,
+     .doc = "name the hosts in heartbeat.monitors"},
     {.name = "max_procs", .type = OPT_IGNORED, .doc = "posta does its work in one thread"},
     {.name = "timestamp.precision", .type = OPT_IGNORED, .doc = "times are in milliseconds"},
     {0},
 };
 
-const char *const taken_elsewhere[] = {"filebeat.inputs", "filebeat.modules", "output",
-                                       "processors", NULL};
+const char *const taken_elsewhere[] = {"filebeat.inputs", "filebeat.modules", "heartbeat.monitors",
+                                       "output",          "processors",       NULL};
 
 /* Beats' other sections, each with what to say. Read with the global table: they are all at the top. */
 static const struct option foreign_options[] = {
@@ -196,7 +230,6 @@ static const struct option foreign_options[] = {
      .type = OPT_REFUSED,
      .doc = "name the files in filebeat.inputs"},
     {.name = "metricbeat", .type = OPT_REFUSED, .doc = "posta takes no samples yet"},
-    {.name = "heartbeat", .type = OPT_REFUSED, .doc = "posta makes no checks yet"},
     {0},
 };
 
@@ -312,6 +345,7 @@ const struct config_section *settings_sections(void)
     size_t n = 0;
     rows[n++] = (struct config_section) {"", top_rows()};
     rows[n++] = (struct config_section) {"filebeat.inputs[]", input_rows()};
+    rows[n++] = (struct config_section) {"heartbeat.monitors[]", monitor_options};
     for (size_t i = 0; all_outputs[i]; i++)
         n += add_output(rows + n, all_outputs[i]);
     return rows;

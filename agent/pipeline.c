@@ -29,6 +29,7 @@ struct pipeline {
     struct samples samples[EVENT_KINDS]; /* the sender is NULL where there are none */
     struct event_agent agent;
     struct own_stats own;
+    struct heartbeats beats;
     struct loop_timer report, deadline;
     struct loop_task check_end;
     bool is_stopping; /* told to stop: what comes now is kept for the next start */
@@ -117,6 +118,7 @@ static void stop_lanes(struct pipeline *pipe)
     lane_stop(&pipe->logs);
     if (pipe->conf->settings->globals.metrics_events && lane_of(pipe, EVENTS_METRICS))
         own_stats_send(&pipe->own);
+    heartbeats_stop(&pipe->beats);
     for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
         if (lane_of(pipe, kind))
             lane_stop(lane_of(pipe, kind));
@@ -176,6 +178,7 @@ static void fill_report(void *arg, struct report_row rows[static REPORT_PARTS_MA
         {output->name, output->stat_rows, sender_output_stats(pipe->logs.sender)},
         {"samples_spool", spool_stat_rows, metrics ? spool_stats(metrics->spool) : NULL},
         {"samples_sender", sender_stat_rows, metrics ? sender_stats(metrics->sender) : NULL},
+        {"heartbeat", runner_stat_rows, heartbeats_stats(&pipe->beats)},
         {"heartbeats_spool", spool_stat_rows, beats ? spool_stats(beats->spool) : NULL},
         {"heartbeats_sender", sender_stat_rows, beats ? sender_stats(beats->sender) : NULL},
         {NULL, NULL, NULL},
@@ -290,6 +293,15 @@ static int open_own_stats(struct pipeline *pipe, struct err *err)
     return 0;
 }
 
+static int open_heartbeats(struct pipeline *pipe, struct err *err)
+{
+    pipe->beats =
+        (struct heartbeats) {.samples = &pipe->samples[EVENTS_HEARTBEATS], .agent = &pipe->agent};
+    if (!lane_of(pipe, EVENTS_HEARTBEATS))
+        return 0;
+    return heartbeats_start(&pipe->beats, pipe->loop, pipe->conf->settings, err);
+}
+
 static int open_tail(struct pipeline *pipe, struct err *err)
 {
     const struct tail_sink sink = intake_sink(&pipe->intake);
@@ -323,7 +335,7 @@ static int start(struct pipeline *pipe, struct err *err)
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
     if (open_sender(pipe, err) || open_lanes(pipe, err) || open_own_stats(pipe, err) ||
-        open_tail(pipe, err))
+        open_tail(pipe, err) || open_heartbeats(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
@@ -353,6 +365,7 @@ static int64_t last_sync_ns(const struct pipeline *pipe)
 
 static void finish(struct pipeline *pipe)
 {
+    heartbeats_stop(&pipe->beats);
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */
     sender_free(pipe->logs.sender);

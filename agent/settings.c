@@ -138,7 +138,7 @@ static void read_inputs(struct settings *set, struct problems *problems)
     for (size_t i = 0; i < node_count(list); i++)
         is_readable &= read_input(set, node_at(list, i), i, problems) == 0;
     modules_read(set, problems);
-    if (set->n_inputs == 0 && is_readable && problems->n_errors == before)
+    if (set->n_inputs == 0 && set->n_monitors == 0 && is_readable && problems->n_errors == before)
         problems_error(problems, list,
                        "no input is enabled: name the files to follow in filebeat.inputs");
     check_ids(set, problems);
@@ -257,6 +257,7 @@ static void read_all(struct settings *set, struct problems *problems)
     (void)(options_read_beside(root, "", top_rows(), taken_elsewhere, &set->globals, problems) ==
            0); /* counted */
     check_processors(root, problems);
+    heartbeats_read(set, problems);
     read_inputs(set, problems);
     read_output(set, problems);
     check_marks(set, problems);
@@ -315,6 +316,7 @@ void settings_free(struct settings *set)
         options_free(input_rows(), &set->inputs[i]);
     }
     free(set->inputs);
+    heartbeats_free(set);
     if (set->output_self)
         options_free(set->output->options, set->output_self);
     free(set->output_self);

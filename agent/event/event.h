@@ -114,6 +114,27 @@ struct sample {
 void sample_begin(const struct event_agent *agent, const struct sample *sample, struct buf *out);
 void sample_end(const struct event_agent *agent, const char *extra, struct buf *out);
 
+/* The same of any beat. */
+void sample_end_of(const struct event_agent *agent, const char *beat, const char *extra,
+                   struct buf *out);
+enum { SAMPLE_ID_LEN = 32 };
+/* who: whose number it is. */
+void sample_id(const char *who, int64_t time_ns, uint64_t number,
+               char id[static SAMPLE_ID_LEN + 1]);
+
+/* ---- pulse.c ---- */
+
+/* The result of a check. */
+struct pulse {
+    const char *dataset; /* plain, no escapes */
+    bool is_summary;
+    int64_t time_ns; /* wall clock */
+    uint64_t number; /* one more with each, for the id */
+};
+/* As sample_begin; end with pulse_end. */
+void pulse_begin(const struct event_agent *agent, const struct pulse *pulse, struct buf *out);
+void pulse_end(const struct event_agent *agent, const char *extra, struct buf *out);
+
 /* ---- merge.c ---- */
 
 /* JSON objects merged into events: see merge.c for what wins over what. */
