@@ -13,12 +13,15 @@
 #include "config/config.h"
 #include "event/event.h"
 #include "heartbeat/heartbeat.h"
+#include "metrics/metrics.h"
 #include "output/output.h"
 #include "parse/parse.h"
 #include "spool/spool.h"
 #include "tail/tail.h"
 
+#include <posta/condition.h>
 #include <posta/loop.h>
+#include <posta/metricset.h>
 
 /* Exit statuses; posta(8) documents them. */
 enum {
@@ -34,6 +37,8 @@ enum {
 extern const struct output *const all_outputs[]; /* ends with NULL */
 extern const struct parser
     *const all_parsers[]; /* what `parsers` of an input may name; ends with NULL */
+extern const struct metricset
+    *const all_metricsets[]; /* those of a module beside each other; ends with NULL */
 
 extern const struct monitor_type *const all_monitors[]; /* ends with NULL */
 
@@ -42,14 +47,14 @@ extern const struct monitor_type *const all_monitors[]; /* ends with NULL */
 /* The spool is full: read no more, or drop one end of it. */
 enum at_full { FULL_BLOCKS, FULL_DROPS_OLDEST, FULL_DROPS_NEWEST };
 
-/* Kinds of events that posta makes itself. Each has a lane of its own, and its share of the spool. */
-enum event_kind { EVENTS_METRICS, EVENTS_HEARTBEATS, EVENT_KINDS };
-struct event_kind_names {
-    const char *folder; /* of its spool, in that of the lines; and its source */
+/* Events that posta makes itself go in two lanes, each with its share of the spool. */
+enum event_lane { EVENTS_METRICS, EVENTS_HEARTBEATS, EVENT_LANES };
+struct event_lane_names {
+    const char *folder; /* of its spool, in that of the lines; and input of its sources */
     const char *beat;   /* agent.type and @metadata.beat */
     const char *what;   /* in sentences */
 };
-extern const struct event_kind_names event_kinds[EVENT_KINDS]; /* samples.c */
+extern const struct event_lane_names event_lanes[EVENT_LANES]; /* samples.c */
 
 struct globals {
     char *name;
@@ -57,13 +62,14 @@ struct globals {
     const struct node *fields;
     bool fields_under_root;
     char *path_data;
+    char *hostfs;
     int log_level;
     bool log_json;
     struct str_list log_selectors;
     bool metrics_enabled;
     int64_t metrics_period_ns;
     bool metrics_events;
-    uint64_t share[EVENT_KINDS]; /* percent */
+    uint64_t share[EVENT_LANES]; /* percent */
     uint64_t checks_at_once;     /* 0 = CHECKS_AT_ONCE */
     int cron_zone;               /* 1 = UTC */
     char *run_from;
@@ -93,13 +99,57 @@ struct input_settings {
     char *extra;
 };
 
+/* What is measured or asked, as outputs and the spools of events tell it apart: one for each metricset of each module, and one
+ * for each monitor (its type, its id). */
+struct sample_kind {
+    char *key;        /* name of its source in that spool */
+    const char *beat; /* agent.type; static, as the next two */
+    const char *module, *set;
+    const struct input_settings *labels; /* its tags and fields */
+    char *extra;                         /* the same as ready members */
+    enum event_lane lane;
+};
+
+/* A metricset that is looked at, here or at one server. */
+struct metric_job {
+    const struct metricset *set;
+    void *self; /* of set->size bytes, opened */
+    unsigned kind;
+    char *url, *host; /* NULL = nobody is asked */
+};
+
+/* An item of metricbeat.modules. */
+struct metric_item {
+    char *module; /* first: what all modules have in common */
+    struct str_list sets, hosts;
+    bool enabled;
+    int64_t period_ns, timeout_ns;
+    char *hostfs;
+    struct node_list processors;
+    struct input_settings labels; /* tags, fields, fields_under_root */
+
+    const struct node *node;
+    const struct option *rows; /* that it was read by */
+    void *block; /* into this: a struct metric_item, then the structs of the module's metricsets */
+    struct condition **drops; /* events that one of them is true for go nowhere */
+    size_t n_drops;
+    struct metric_job *jobs;
+    size_t n_jobs;
+};
+
 struct settings {
     struct config *config;
     struct globals globals;
     struct input_settings *inputs;
     size_t n_inputs;
     struct monitor *monitors;
+    struct input_settings *monitor_labels; /* their tags and fields */
     size_t n_monitors;
+    unsigned first_monitor_kind;
+    struct metric_item **items; /* enabled ones */
+    size_t n_items;
+    struct sample_kind *kinds; /* none: there are no samples */
+    size_t n_kinds;
     const struct output *output;
     void *output_self; /* of output->size bytes, options read */
     char *selectors;   /* for log_setup */
@@ -109,8 +159,10 @@ struct settings {
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
 void settings_free(struct settings *settings);
-/* Will there be events of this kind? */
-bool settings_has_events(const struct settings *settings, enum event_kind kind);
+/* Will there be events in this lane? */
+bool settings_has_lane(const struct settings *settings, enum event_lane lane);
+/* Is there nothing in this list that posta does not do? */
+void processors_check(const struct node *list, struct problems *problems);
 /* Where the output keeps marks, only what is durable is sent: a mark must name a place that is there after a power cut. */
 enum sync_mode settings_sync_mode(const struct settings *settings);
 /* The input that this source was found by; NULL if it is not configured any more. */
@@ -147,6 +199,37 @@ void parsers_free(struct input_settings *in);
 size_t modules_count(const struct node *list);
 /* Add the inputs of filebeat.modules; there is room for them in settings->inputs. */
 void modules_read(struct settings *settings, struct problems *problems);
+
+/* ---- metric_options.c ---- */
+
+/* The options of one module: those all have, and those of its metricsets. NULL: no such module. */
+const struct option *metric_rows(const char *module);
+/* Where the struct of a metricset is in the block that they are read into. */
+size_t metric_offset(const struct metricset *set);
+size_t metric_block_size(const char *module);
+/* What all modules have. */
+const struct option *metric_common_rows(void);
+/* For reference and manual. */
+const struct config_section *metric_sections(void);
+/* The n-th module there is; NULL beyond the end. */
+const char *metric_module(size_t n);
+
+/* ---- metric_settings.c ---- */
+
+/* metricbeat.modules → items, their jobs and kinds. */
+void metrics_read(struct settings *settings, struct problems *problems);
+void metrics_free(struct settings *settings);
+
+/* ---- kinds.c ---- */
+
+/* One more kind; its number. labels are borrowed. */
+unsigned kinds_add(struct settings *settings, const char *beat, const char *module, const char *set,
+                   const struct input_settings *labels);
+/* Ready members of all; when there will be no more. */
+void kinds_finish(struct settings *settings, struct problems *problems);
+void kinds_free(struct settings *settings);
+/* That a source in the samples' spool is of; the first one if that is not configured any more. */
+unsigned kinds_find(const struct settings *settings, const struct source *src);
 
 /* ---- fields.c ---- */
 
@@ -214,7 +297,7 @@ struct sender_config {
     const struct agent_identity *identity;
     struct sender *beside;    /* who has opened the output; NULL = it is opened here */
     bool has_events;          /* the spool's lines are ready events, not lines of logs, */
-    enum event_kind kind;     /* of this kind */
+    enum event_lane lane;     /* in this lane */
     void (*moved)(void *arg); /* the cursor moved: the spool may have room */
     void *arg;
 };
@@ -300,17 +383,18 @@ void lane_close_spool(struct lane *lane, int64_t until_ns);
 /* ---- samples.c ---- */
 
 struct samples {
-    struct lane lane;     /* the owner fills in its first part */
-    enum event_kind kind; /* this too */
-    struct source *src;
+    struct lane lane;        /* the owner fills in its first part */
+    enum event_lane no;      /* this too */
+    struct source **sources; /* by kind; NULL = of another lane */
 };
-/* Bytes of the spool that are this kind's. */
-uint64_t samples_share(const struct globals *globals, enum event_kind kind);
+/* Bytes of the spool that are this lane's. */
+uint64_t samples_share(const struct globals *globals, enum event_lane lane);
 /* config: with .beside set to the sender whose output is shared. */
 int samples_open(struct samples *samples, const struct sender_config *config,
                  struct err *err) MUST_CHECK;
 /* Take in one event, without a line end; changes the buffer. Never fails: what has no room is dropped and counted. */
-void samples_put(struct samples *samples, struct buf *event);
+void samples_put(struct samples *samples, unsigned kind, struct buf *event);
+void samples_close(struct samples *samples, int64_t until_ns);
 
 /* ---- heartbeats.c ---- */
 
@@ -323,6 +407,8 @@ const struct config_section *heartbeat_sections(void);
 struct heartbeats {
     struct runner *runner;     /* NULL = none */
     struct runner_stats stats; /* of one that is stopped */
+    const struct settings *settings;
+    char **extra; /* ready members of the events of each monitor */
     struct samples *samples;
     const struct event_agent *agent;
     uint64_t number;
@@ -391,7 +477,8 @@ struct own_stats {
     struct loop *loop;
     struct samples *samples;
     const struct event_agent *agent;
-    char *extra; /* ready members of every event; taken */
+    const char *extra; /* ready members of every event */
+    unsigned kind;
     int64_t period_ns;
     void (*report)(void *arg,
                    struct report_row rows[static REPORT_PARTS_MAX]); /* ends with {NULL} */
@@ -403,6 +490,21 @@ struct own_stats {
 void own_stats_start(struct own_stats *own);
 void own_stats_send(struct own_stats *own);
 void own_stats_stop(struct own_stats *own);
+
+/* ---- sampler.c ---- */
+
+struct sampler;
+struct sampler_config {
+    struct loop *loop;
+    const struct settings *settings;
+    struct samples *samples;
+    const struct event_agent *agent;
+};
+/* Begins to look at all there is in metricbeat.modules, at once and then each period. */
+int sampler_new(struct sampler **sampler, const struct sampler_config *config,
+                struct err *err) MUST_CHECK;
+/* What is under way is given up. NULL is fine. */
+void sampler_free(struct sampler *sampler);
 
 /* ---- commands ---- */
 int command_run(const struct cli_args *args);

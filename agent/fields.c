@@ -18,6 +18,11 @@ static const char *const parsed_names[] = {
     "url",     "user_agent", "destination", "network", "tls",     "related",
     "process", "nginx",      "apache",      "service", "fileset", NULL};
 
+/* What samples have beside them. */
+static const char *const sampled_names[] = {"metricset", "service", "system",  "container",
+                                            "process",   "user",    "nginx",   "apache",
+                                            "error",     "posta",   "monitor", NULL};
+
 static bool is_number(const char *text)
 {
     char *end;
@@ -136,6 +141,12 @@ static void put_fields(struct buf *out, const struct node *global, const struct 
     buf_free(&members);
 }
 
+/* Of the events of a kind of samples, or of lines. */
+static bool is_of_samples(const struct input_settings *input)
+{
+    return input->node == NULL;
+}
+
 char *fields_to_json(const struct globals *globals, const struct input_settings *input,
                      struct err *err)
 {
@@ -146,6 +157,10 @@ char *fields_to_json(const struct globals *globals, const struct input_settings 
     if (at_root && input->chain.n > 0 &&
         (fields_check_names(globals->fields, parsed_names, err) ||
          fields_check_names(input->fields, parsed_names, err)))
+        return NULL;
+    if (at_root && is_of_samples(input) &&
+        (fields_check_names(globals->fields, sampled_names, err) ||
+         fields_check_names(input->fields, sampled_names, err)))
         return NULL;
     struct buf out = BUF_INIT;
     const struct str_list *tags[2] = {&globals->tags, &input->tags};

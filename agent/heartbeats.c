@@ -38,26 +38,31 @@ static void put_observer(const struct globals *globals, const struct monitor_set
     buf_putc(out, '}');
 }
 
-/* tags, fields, observer: the same in each of its events. */
-static int make_extra(const struct globals *globals, struct monitor *monitor, struct err *err)
+/* Its tags and fields are those of a kind of events: topics may go by them. */
+static void add_kind(struct settings *set, size_t i, struct problems *problems)
 {
+    struct monitor *monitor = &set->monitors[i];
     const struct monitor_settings *own = monitor->settings;
-    const struct input_settings as_input = {
+    struct input_settings *labels = &set->monitor_labels[i];
+    struct err err;
+    bool at_root = set->globals.fields_under_root || own->fields_under_root;
+    *labels = (struct input_settings) {
         .tags = own->tags, .fields = own->fields, .fields_under_root = own->fields_under_root};
-    bool at_root = globals->fields_under_root || own->fields_under_root;
-    if (at_root && (fields_check_names(globals->fields, own_names, err) ||
-                    fields_check_names(own->fields, own_names, err)))
-        return -1;
-    char *fields = fields_to_json(globals, &as_input, err);
+    if (at_root && (fields_check_names(set->globals.fields, own_names, &err) ||
+                    fields_check_names(own->fields, own_names, &err)))
+        problems_error(problems, NULL, "%s", err.text);
+    kinds_add(set, event_lanes[EVENTS_HEARTBEATS].beat, monitor->type->name, monitor->id, labels);
+}
+
+/* tags, fields, observer: the same in each of its events. */
+static char *make_extra(const struct settings *set, size_t i)
+{
     struct buf extra = BUF_INIT;
-    if (!fields)
-        return -1;
-    buf_puts(&extra, fields);
-    put_observer(globals, own, &extra);
-    monitor->extra = mem_dup(buf_str(&extra));
+    buf_puts(&extra, set->kinds[set->first_monitor_kind + i].extra);
+    put_observer(&set->globals, set->monitors[i].settings, &extra);
+    char *text = mem_dup(buf_str(&extra));
     buf_free(&extra);
-    free(fields);
-    return 0;
+    return text;
 }
 
 static void check_ids(const struct settings *set, struct problems *problems)
@@ -76,14 +81,10 @@ static void read_one(struct settings *set, const struct node *node, size_t i,
                      struct problems *problems)
 {
     char section[48];
-    struct err err;
     struct monitor *monitor = &set->monitors[set->n_monitors];
     snprintf(section, sizeof section, "heartbeat.monitors.%zu", i);
-    if (!monitor_read(monitor, all_monitors, node, section, set->globals.cron_zone == 1, problems))
-        return;
-    set->n_monitors++;
-    if (make_extra(&set->globals, monitor, &err))
-        problems_error(problems, NULL, "%s", err.text);
+    set->n_monitors +=
+        monitor_read(monitor, all_monitors, node, section, set->globals.cron_zone == 1, problems);
 }
 
 void heartbeats_read(struct settings *set, struct problems *problems)
@@ -95,9 +96,13 @@ void heartbeats_read(struct settings *set, struct problems *problems)
         return;
     }
     set->monitors = mem_zero(node_count(list), sizeof *set->monitors);
+    set->monitor_labels = mem_zero(node_count(list), sizeof *set->monitor_labels);
     for (size_t i = 0; i < node_count(list); i++)
         read_one(set, node_at(list, i), i, problems);
     check_ids(set, problems);
+    set->first_monitor_kind = (unsigned)set->n_kinds;
+    for (size_t i = 0; i < set->n_monitors; i++)
+        add_kind(set, i, problems);
 }
 
 void heartbeats_free(struct settings *set)
@@ -105,7 +110,9 @@ void heartbeats_free(struct settings *set)
     for (size_t i = 0; i < set->n_monitors; i++)
         monitor_free(&set->monitors[i]);
     free(set->monitors);
+    free(set->monitor_labels);
     set->monitors = NULL;
+    set->monitor_labels = NULL;
     set->n_monitors = 0;
 }
 
@@ -140,14 +147,19 @@ static void give(void *arg, const struct heartbeat *beat)
                                 .number = beats->number++};
     pulse_begin(beats->agent, &pulse, &beats->event);
     buf_append(&beats->event, beat->members->data, beat->members->len);
-    pulse_end(beats->agent, beat->monitor->extra, &beats->event);
-    samples_put(beats->samples, &beats->event);
+    size_t i = (size_t)(beat->monitor - beats->settings->monitors);
+    pulse_end(beats->agent, beats->extra[i], &beats->event);
+    samples_put(beats->samples, beats->settings->first_monitor_kind + (unsigned)i, &beats->event);
 }
 
 int heartbeats_start(struct heartbeats *beats, struct loop *loop, const struct settings *settings,
                      struct err *err)
 {
     uint64_t limit = settings->globals.checks_at_once;
+    beats->settings = settings;
+    beats->extra = mem_zero(settings->n_monitors, sizeof *beats->extra);
+    for (size_t i = 0; i < settings->n_monitors; i++)
+        beats->extra[i] = make_extra(settings, i);
     const struct runner_config config = {.loop = loop,
                                          .monitors = settings->monitors,
                                          .n_monitors = settings->n_monitors,
@@ -171,4 +183,8 @@ void heartbeats_stop(struct heartbeats *beats)
     runner_stop(beats->runner);
     beats->runner = NULL;
     buf_free(&beats->event);
+    for (size_t i = 0; beats->extra && i < beats->settings->n_monitors; i++)
+        free(beats->extra[i]);
+    free(beats->extra);
+    beats->extra = NULL;
 }

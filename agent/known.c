@@ -35,28 +35,26 @@ static void put_input(struct buf *out, const struct input_settings *in)
         buf_printf(out, ",%s", in->event.extra);
 }
 
-/* Samples: posta's counters. Heartbeats differ by monitor. */
-static void put_samples(struct buf *out, const struct globals *globals, enum event_kind kind)
+/* Of heartbeats the module is the type, and the dataset too. */
+static void put_kind(struct buf *out, const struct sample_kind *kind)
 {
-    static const struct input_settings no_input;
-    struct err err;
-    char *extra = fields_to_json(globals, &no_input, &err);
-    if (kind == EVENTS_METRICS)
-        buf_puts(out, ",\"event\":{\"module\":\"posta\",\"dataset\":\"posta.stats\"}");
-    if (extra && *extra)
-        buf_printf(out, ",%s", extra);
-    free(extra);
+    if (kind->lane == EVENTS_HEARTBEATS)
+        buf_printf(out, ",\"event\":{\"dataset\":\"%s\"}", kind->module);
+    else
+        buf_printf(out, ",\"event\":{\"module\":\"%s\",\"dataset\":\"%s.%s\"}", kind->module,
+                   kind->module, kind->set);
+    if (*kind->extra)
+        buf_printf(out, ",%s", kind->extra);
 }
 
 void sender_known(void *arg, unsigned route, struct buf *json)
 {
     const struct sender *sender = arg;
-    enum event_kind kind = kind_of_route(sender, route);
-    bool is_events = kind != EVENT_KINDS;
+    const struct sample_kind *kind = route >= events_route(sender) ? kind_of(sender, route) : NULL;
     buf_putc(json, '{');
-    put_agent(json, &sender->agent, is_events ? event_kinds[kind].beat : "filebeat");
-    if (is_events)
-        put_samples(json, &sender->conf.settings->globals, kind);
+    put_agent(json, &sender->agent, kind ? kind->beat : "filebeat");
+    if (kind)
+        put_kind(json, kind);
     else
         put_input(json, input_of(sender, route));
     buf_putc(json, '}');

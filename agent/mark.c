@@ -156,7 +156,7 @@ static void say_unknown(const struct sender *sender, const char *why)
         "sender",
         "%s: %s; the spool%s%s goes on from its own cursor, at most one transaction comes twice",
         "the place stored in Kafka", why, has_events ? " of " : "",
-        has_events ? event_kinds[sender->conf.kind].what : "");
+        has_events ? event_lanes[sender->conf.lane].what : "");
 }
 
 static void go_on(struct sender *sender, const struct window_mark *mark)

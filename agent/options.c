@@ -30,6 +30,11 @@ static const struct option global_options[] = {
      .def = "/var/lib/posta",
      AT(path_data),
      .doc = "Folder of the spool and of posta's identity."},
+    {.name = "system.hostfs",
+     .type = OPT_TEXT,
+     AT(hostfs),
+     .doc = "Where the host's root is mounted, in a container that looks at its host: put before "
+            "/proc, /sys and /etc when something is measured."},
     {.name = "path.home", .type = OPT_IGNORED, .doc = "posta needs no home"},
     {.name = "path.config", .type = OPT_IGNORED, .doc = "give --path.config on the command line"},
     {.name = "path.logs", .type = OPT_IGNORED, .doc = "posta logs to standard error"},
@@ -209,8 +214,13 @@ static const struct option global_options[] = {
     {0},
 };
 
-const char *const taken_elsewhere[] = {"filebeat.inputs", "filebeat.modules", "heartbeat.monitors",
-                                       "output",          "processors",       NULL};
+const char *const taken_elsewhere[] = {"filebeat.inputs",
+                                       "filebeat.modules",
+                                       "metricbeat.modules",
+                                       "heartbeat.monitors",
+                                       "output",
+                                       "processors",
+                                       NULL};
 
 /* Beats' other sections, each with what to say. Read with the global table: they are all at the top. */
 static const struct option foreign_options[] = {
@@ -229,7 +239,16 @@ static const struct option foreign_options[] = {
     {.name = "filebeat.autodiscover",
      .type = OPT_REFUSED,
      .doc = "name the files in filebeat.inputs"},
-    {.name = "metricbeat", .type = OPT_REFUSED, .doc = "posta takes no samples yet"},
+    {.name = "metricbeat.config",
+     .type = OPT_REFUSED,
+     .doc = "put the modules into metricbeat.modules, or give more files with -c"},
+    {.name = "metricbeat.autodiscover",
+     .type = OPT_REFUSED,
+     .doc = "name the hosts in metricbeat.modules"},
+    {.name = "metricbeat.max_start_delay",
+     .type = OPT_IGNORED,
+     .doc = "the first sample is taken at once"},
+    {.name = "metricbeat.timeseries", .type = OPT_IGNORED, .doc = "events carry no time series id"},
     {0},
 };
 
@@ -324,7 +343,7 @@ const struct config_section *parser_sections(void)
     return rows;
 }
 
-enum { SECTIONS_MAX = 16 };
+enum { SECTIONS_MAX = 32 };
 
 /* "output.kafka" and what it reads itself. */
 static size_t add_output(struct config_section *rows, const struct output *output)
@@ -345,6 +364,7 @@ const struct config_section *settings_sections(void)
     size_t n = 0;
     rows[n++] = (struct config_section) {"", top_rows()};
     rows[n++] = (struct config_section) {"filebeat.inputs[]", input_rows()};
+    rows[n++] = (struct config_section) {"metricbeat.modules[]", metric_common_rows()};
     rows[n++] = (struct config_section) {"heartbeat.monitors[]", monitor_options};
     for (size_t i = 0; all_outputs[i]; i++)
         n += add_output(rows + n, all_outputs[i]);

@@ -46,8 +46,8 @@ void own_stats_send(struct own_stats *own)
     struct buf event = BUF_INIT;
     sample_begin(own->agent, &sample, &event);
     put_stats(own, &event);
-    sample_end(own->agent, own->extra, &event);
-    samples_put(own->samples, &event);
+    sample_end(own->agent, &sample, own->extra, &event);
+    samples_put(own->samples, own->kind, &event);
     buf_free(&event);
 }
 
@@ -66,7 +66,6 @@ void own_stats_start(struct own_stats *own)
 
 void own_stats_stop(struct own_stats *own)
 {
-    loop_cancel_timer(own->loop, &own->timer);
-    free(own->extra);
-    own->extra = NULL;
+    if (own->loop)
+        loop_cancel_timer(own->loop, &own->timer);
 }

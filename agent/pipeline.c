@@ -26,10 +26,11 @@ struct pipeline {
     struct agent_identity identity;
     struct lane logs;
     struct intake intake;
-    struct samples samples[EVENT_KINDS]; /* the sender is NULL where there are none */
+    struct samples samples[EVENT_LANES]; /* the sender is NULL where there are none */
     struct event_agent agent;
     struct own_stats own;
     struct heartbeats beats;
+    struct sampler *sampler;
     struct loop_timer report, deadline;
     struct loop_task check_end;
     bool is_stopping; /* told to stop: what comes now is kept for the next start */
@@ -63,17 +64,17 @@ static void logs_changed(void *arg, bool marks_moved)
 /* ---- ending ---- */
 
 /* Of this kind, or NULL. */
-static struct lane *lane_of(struct pipeline *pipe, enum event_kind kind)
+static struct lane *lane_of(struct pipeline *pipe, enum event_lane no)
 {
-    struct lane *lane = &pipe->samples[kind].lane;
+    struct lane *lane = &pipe->samples[no].lane;
     return lane->sender ? lane : NULL;
 }
 
 static bool is_everywhere(struct pipeline *pipe, bool (*is_so)(const struct lane *))
 {
     bool is = is_so(&pipe->logs);
-    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
-        is = is && (!lane_of(pipe, kind) || is_so(lane_of(pipe, kind)));
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        is = is && (!lane_of(pipe, no) || is_so(lane_of(pipe, no)));
     return is;
 }
 
@@ -116,20 +117,22 @@ static void deadline_passed(void *arg)
 static void stop_lanes(struct pipeline *pipe)
 {
     lane_stop(&pipe->logs);
-    if (pipe->conf->settings->globals.metrics_events && lane_of(pipe, EVENTS_METRICS))
+    sampler_free(pipe->sampler);
+    pipe->sampler = NULL;
+    if (pipe->own.extra)
         own_stats_send(&pipe->own);
     heartbeats_stop(&pipe->beats);
-    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
-        if (lane_of(pipe, kind))
-            lane_stop(lane_of(pipe, kind));
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        if (lane_of(pipe, no))
+            lane_stop(lane_of(pipe, no));
 }
 
 static void wait_for_disks_until(struct pipeline *pipe, int64_t end_ns)
 {
     spool_wait_until(pipe->logs.spool, end_ns);
-    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
-        if (lane_of(pipe, kind))
-            spool_wait_until(lane_of(pipe, kind)->spool, end_ns);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        if (lane_of(pipe, no))
+            spool_wait_until(lane_of(pipe, no)->spool, end_ns);
 }
 
 static void told_to_stop(void *arg, int signo)
@@ -229,9 +232,9 @@ static int open_logs(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
     uint64_t taken = 0;
-    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
-        if (settings_has_events(pipe->conf->settings, kind) && !g->is_in_memory)
-            taken += samples_share(g, kind);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        if (settings_has_lane(pipe->conf->settings, no) && !g->is_in_memory)
+            taken += samples_share(g, no);
     const struct spool_config config = {.path = g->spool_path,
                                         .max_bytes = g->spool_max_bytes - taken,
                                         .segment_bytes = g->spool_segment_bytes,
@@ -263,34 +266,41 @@ static int open_sender(struct pipeline *pipe, struct err *err)
 static int open_lanes(struct pipeline *pipe, struct err *err)
 {
     const struct sender_config config = sender_settings(pipe);
-    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++) {
-        struct samples *samples = &pipe->samples[kind];
-        *samples = (struct samples) {.lane = make_lane(pipe, samples_changed), .kind = kind};
-        if (settings_has_events(pipe->conf->settings, kind) && !pipe->conf->once &&
-            samples_open(samples, &config, err))
+    pipe->agent = sender_agent(pipe->logs.sender);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++) {
+        pipe->samples[no] = (struct samples) {.lane = make_lane(pipe, samples_changed), .no = no};
+        if (settings_has_lane(pipe->conf->settings, no) && !pipe->conf->once &&
+            samples_open(&pipe->samples[no], &config, err))
             return -1;
     }
-    pipe->agent = sender_agent(pipe->logs.sender);
     return 0;
 }
 
-static int open_own_stats(struct pipeline *pipe, struct err *err)
+/* Their kind is the first one. */
+static void start_own_stats(struct pipeline *pipe)
 {
-    const struct globals *g = &pipe->conf->settings->globals;
-    const struct input_settings none = {.type = 0};
-    if (!g->metrics_events || pipe->conf->once)
-        return 0;
+    const struct settings *set = pipe->conf->settings;
     pipe->own = (struct own_stats) {.loop = pipe->loop,
                                     .samples = &pipe->samples[EVENTS_METRICS],
                                     .agent = &pipe->agent,
-                                    .extra = fields_to_json(g, &none, err),
-                                    .period_ns = g->metrics_period_ns,
+                                    .extra = set->kinds[0].extra,
+                                    .period_ns = set->globals.metrics_period_ns,
                                     .report = fill_report,
                                     .arg = pipe};
-    if (!pipe->own.extra)
-        return -1;
     own_stats_start(&pipe->own);
-    return 0;
+}
+
+static int open_metrics(struct pipeline *pipe, struct err *err)
+{
+    const struct sampler_config sampling = {.loop = pipe->loop,
+                                            .settings = pipe->conf->settings,
+                                            .samples = &pipe->samples[EVENTS_METRICS],
+                                            .agent = &pipe->agent};
+    if (!lane_of(pipe, EVENTS_METRICS))
+        return 0;
+    if (pipe->conf->settings->globals.metrics_events)
+        start_own_stats(pipe);
+    return sampler_new(&pipe->sampler, &sampling, err);
 }
 
 static int open_heartbeats(struct pipeline *pipe, struct err *err)
@@ -334,7 +344,7 @@ static int start(struct pipeline *pipe, struct err *err)
     if (fs_make_dirs(g->path_data, 0700, err) || open_logs(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
-    if (open_sender(pipe, err) || open_lanes(pipe, err) || open_own_stats(pipe, err) ||
+    if (open_sender(pipe, err) || open_lanes(pipe, err) || open_metrics(pipe, err) ||
         open_tail(pipe, err) || open_heartbeats(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
@@ -368,14 +378,15 @@ static void finish(struct pipeline *pipe)
     heartbeats_stop(&pipe->beats);
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */
+    sampler_free(pipe->sampler);
     sender_free(pipe->logs.sender);
-    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
-        sender_free(pipe->samples[kind].lane.sender);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        sender_free(pipe->samples[no].lane.sender);
     own_stats_stop(&pipe->own);
     int64_t until_ns = last_sync_ns(pipe);
     lane_close_spool(&pipe->logs, until_ns);
-    for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++)
-        lane_close_spool(&pipe->samples[kind].lane, until_ns);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        samples_close(&pipe->samples[no], until_ns);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

@@ -9,3 +9,7 @@ const struct monitor_type *const all_monitors[] = {&http_monitor, &tcp_monitor, 
 const struct parser *const all_parsers[] = {
     &multiline_parser,       &container_parser, &ndjson_parser, &syslog_parser,
     &include_message_parser, &nginx_parser,     &apache_parser, NULL};
+
+const struct metricset *const all_metricsets[] = {&system_cpu_set,    &system_core_set,
+                                                  &system_load_set,   &system_memory_set,
+                                                  &system_uptime_set, NULL};

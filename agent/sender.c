@@ -31,19 +31,18 @@ enum { NO_SHIFT = OUTPUT_TOKEN_BITS - 2 };
 static const char *route_text(void *arg, unsigned route, const char *field)
 {
     const struct sender *sender = arg;
-    static const struct input_settings no_input;
-    enum event_kind kind = kind_of_route(sender, route);
-    bool is_events = kind != EVENT_KINDS;
+    bool is_events = route >= events_route(sender);
     if (strcmp(field, "agent.type") == 0)
-        return is_events ? event_kinds[kind].beat : "filebeat";
+        return is_events ? kind_of(sender, route)->beat : "filebeat";
     if (strcmp(field, "agent.id") == 0)
         return sender->agent.id;
     if (strcmp(field, "agent.name") == 0 || strcmp(field, "host.name") == 0)
         return sender->agent.name;
     if (strcmp(field, "input.id") == 0)
         return is_events ? NULL : sender->conf.settings->inputs[route].tail.id;
-    return field_text(&sender->conf.settings->globals,
-                      is_events ? &no_input : &sender->conf.settings->inputs[route], field);
+    return field_text(
+        &sender->conf.settings->globals,
+        is_events ? kind_of(sender, route)->labels : &sender->conf.settings->inputs[route], field);
 }
 
 /* ---- verdicts ---- */
@@ -274,7 +273,7 @@ struct output_env sender_env(struct sender *sender)
     return (struct output_env) {
         .loop = sender->conf.loop,
         .arg = sender,
-        .n_routes = events_route(sender, EVENT_KINDS),
+        .n_routes = events_route(sender) + (unsigned)sender->conf.settings->n_kinds,
         .text = route_text,
         .known = sender_known,
         .verdict = take_verdict,

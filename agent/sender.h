@@ -195,23 +195,14 @@ void sender_go_to(struct sender *sender, struct spool_pos pos);
 /* Read the spool again from the cursor; what is out or done keeps its place. */
 void sender_read_again(struct sender *sender);
 
-/* The route of ready events of this kind, behind those of the inputs and of the kinds before it. */
-static inline unsigned events_route(const struct sender *sender, enum event_kind kind)
+/* The first route of ready events, behind those of the inputs: one for each kind. */
+static inline unsigned events_route(const struct sender *sender)
 {
-    unsigned route = (unsigned)sender->conf.settings->n_inputs;
-    for (enum event_kind before = 0; before < kind; before++)
-        route += settings_has_events(sender->conf.settings, before);
-    return route;
+    return (unsigned)sender->conf.settings->n_inputs;
 }
-/* Whose events go this route; EVENT_KINDS: an input's. */
-static inline enum event_kind kind_of_route(const struct sender *sender, unsigned route)
+static inline const struct sample_kind *kind_of(const struct sender *sender, unsigned route)
 {
-    enum event_kind kind = 0;
-    if (route < sender->conf.settings->n_inputs)
-        return EVENT_KINDS;
-    while (kind < EVENT_KINDS - 1 && events_route(sender, kind + 1) <= route)
-        kind++;
-    return kind;
+    return &sender->conf.settings->kinds[route - events_route(sender)];
 }
 static inline const struct input_settings *input_of(const struct sender *sender, unsigned route)
 {

@@ -41,11 +41,10 @@ static int add_command_line(struct settings *set, const struct cli_args *args,
     return rc;
 }
 
-static void check_processors(const struct node *root, struct problems *problems)
+void processors_check(const struct node *list, struct problems *problems)
 {
     static const char *const harmless[] = {"add_host_metadata", "add_cloud_metadata",
                                            "add_docker_metadata", "add_kubernetes_metadata", NULL};
-    const struct node *list = node_get(root, "processors");
     for (size_t i = 0; i < node_count(list); i++) {
         const struct node *one = node_at(list, i);
         const char *name = node_key(one, 0);
@@ -138,9 +137,12 @@ static void read_inputs(struct settings *set, struct problems *problems)
     for (size_t i = 0; i < node_count(list); i++)
         is_readable &= read_input(set, node_at(list, i), i, problems) == 0;
     modules_read(set, problems);
-    if (set->n_inputs == 0 && set->n_monitors == 0 && is_readable && problems->n_errors == before)
+    bool has_others = node_count(node_get(root, "metricbeat.modules")) > 0 ||
+                      node_count(node_get(root, "heartbeat.monitors")) > 0;
+    if (set->n_inputs == 0 && is_readable && problems->n_errors == before && !has_others)
         problems_error(problems, list,
-                       "no input is enabled: name the files to follow in filebeat.inputs");
+                       "no input is enabled: name the files to follow in filebeat.inputs, what "
+                       "to measure in metricbeat.modules, or whom to ask in heartbeat.monitors");
     check_ids(set, problems);
 }
 
@@ -256,12 +258,14 @@ static void read_all(struct settings *set, struct problems *problems)
     const struct node *root = config_root(set->config);
     (void)(options_read_beside(root, "", top_rows(), taken_elsewhere, &set->globals, problems) ==
            0); /* counted */
-    check_processors(root, problems);
-    heartbeats_read(set, problems);
+    processors_check(node_get(root, "processors"), problems);
     read_inputs(set, problems);
     read_output(set, problems);
     check_marks(set, problems);
     finish_inputs(set, problems);
+    metrics_read(set, problems);
+    heartbeats_read(set, problems);
+    kinds_finish(set, problems);
     if (set->globals.spool_segment_bytes > set->globals.spool_max_bytes / 4)
         set->globals.spool_segment_bytes = set->globals.spool_max_bytes / 4;
 }
@@ -316,6 +320,8 @@ void settings_free(struct settings *set)
         options_free(input_rows(), &set->inputs[i]);
     }
     free(set->inputs);
+    kinds_free(set);
+    metrics_free(set);
     heartbeats_free(set);
     if (set->output_self)
         options_free(set->output->options, set->output_self);
@@ -325,9 +331,12 @@ void settings_free(struct settings *set)
     free(set->selectors);
 }
 
-bool settings_has_events(const struct settings *set, enum event_kind kind)
+bool settings_has_lane(const struct settings *set, enum event_lane lane)
 {
-    return kind == EVENTS_METRICS ? set->globals.metrics_events : set->n_monitors > 0;
+    for (size_t i = 0; i < set->n_kinds; i++)
+        if (set->kinds[i].lane == lane)
+            return true;
+    return false;
 }
 
 enum sync_mode settings_sync_mode(const struct settings *set)

@@ -74,7 +74,7 @@ static void say_dropped(struct sender *sender)
     if (dropping_is_said(&sender->said_ns))
         return;
     char *share =
-        mem_printf("the %s' share of the spool is full", event_kinds[sender->conf.kind].what);
+        mem_printf("the %s' share of the spool is full", event_lanes[sender->conf.lane].what);
     log_error("pipeline", "%s: its oldest lines are dropped, %llu lines (%llu bytes) in all",
               sender->conf.has_events ? share
                                       : "the spool is full (queue.disk.at_limit: drop_oldest)",

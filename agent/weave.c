@@ -104,8 +104,9 @@ void weave_begin(struct sender *sender)
     if (weave->lines.len == 0)
         return;
     weave->is_plain = sender->conf.has_events;
-    weave->route =
-        weave->is_plain ? events_route(sender, sender->conf.kind) : route_of(sender, item->src);
+    weave->route = weave->is_plain
+                       ? events_route(sender) + kinds_find(sender->conf.settings, item->src)
+                       : route_of(sender, item->src);
     weave->order_key = order_key_of(item->src);
     if (sender->conf.has_events)
         return;

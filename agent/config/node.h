@@ -127,9 +127,6 @@ int expand_too_much(struct expander *x, const struct node *asker);
 /* expand.c: a node with all below it. */
 int expand_node(struct expander *x, struct node *node);
 
-/* suggest.c: the candidate that was probably meant, NULL when none is close. n candidates. */
-const char *suggest(const char *word, const char *const *candidates, size_t n);
-
 /* option_field.c: one row's field. A field holds nothing that needs freeing after field_unset. */
 void field_unset(const struct option *row, void *self);
 /* Free what the field holds, then field_unset. */

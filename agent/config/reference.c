@@ -124,15 +124,18 @@ static void print_row(FILE *out, int indent, const struct option *row)
     buf_free(&line);
 }
 
-/* "a[].b[].c" is inside a list, and so is "a[] (when)": shown as a remark, the rows below it. Returns how far the rows are
- * indented. */
+/* "a[].b[].c" is inside a list: shown as a remark, the rows below it. So are rows that only some items of a list have:
+ * "a[] (module: x)". Returns how far the rows are indented. */
 static int print_section(FILE *out, const char *section)
 {
     size_t len = strcspn(section, "[");
-    const char *inside = strstr(section, "].");
-    inside = inside ? inside : strstr(section, "] (");
+    const char *inside = strstr(section, "]."), *some = strchr(section, ' ');
     if (len == 0)
         return 0;
+    if (some != NULL) {
+        fprintf(out, "# Items of %.*s %s have beside that:\n", (int)len, section, some + 1);
+        return 4;
+    }
     if (inside != NULL) {
         fprintf(out, "# Inside %.*s, as %s:\n", (int)len, section, section);
         return 4;
@@ -169,11 +172,11 @@ static void print_item(FILE *out, const char *section, const struct option *row)
 {
     struct buf facts = BUF_INIT;
     put_facts(&facts, row);
-    char *place = mem_printf("%.*s", (int)strcspn(section, " "), section);
     fputs(".It Ic ", out);
-    print_mdoc(out, place, false);
+    char *list = mem_printf("%.*s", (int)strcspn(section, " "), section);
+    print_mdoc(out, list, false);
+    free(list);
     fputs(section[0] == '\0' ? "" : ".", out);
-    free(place);
     print_mdoc(out, row->name, false);
     fputs("\n", out);
     if (row->doc != NULL) {

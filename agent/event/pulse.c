@@ -28,5 +28,5 @@ void pulse_begin(const struct event_agent *agent, const struct pulse *pulse, str
 
 void pulse_end(const struct event_agent *agent, const char *extra, struct buf *out)
 {
-    sample_end_of(agent, "heartbeat", extra, out);
+    sample_end_of(agent, "heartbeat", NULL, extra, out);
 }

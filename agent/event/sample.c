@@ -1,8 +1,8 @@
 /* sample.c: an event of something measured, as Metricbeat makes them.
  *
  * {"@timestamp":T,"@metadata":{"beat":"metricbeat","type":"_doc","version","_id":ID},
- *  "event":{"id":ID,"dataset":"module.set","module"},"metricset":{"name","period"},"service":{"type"},
- *  <what was measured>,"ecs":{"version"},"host":{"name"},"agent":{..}[,"tags":[..]][,"fields":{..}]}
+ *  "event":{"id":ID,"dataset":"module.set","module"[,"duration"]},"metricset":{"name","period"},"service":{"type"[,"address"]},
+ *  <what was measured>,"ecs":{"version"},"host":{"name",..},"agent":{..}[,"tags":[..]][,"fields":{..}]}
  *
  * The id is made once, with the event: 11 hex digits of its time in ms, 9 of the agent's id, 12 of a number that grows.
  */
@@ -35,23 +35,33 @@ void sample_begin(const struct event_agent *agent, const struct sample *sample, 
                "{\"@timestamp\":\"%s\",\"@metadata\":{\"beat\":\"metricbeat\",\"type\":\"_doc\",",
                time);
     buf_printf(out, "\"version\":\"%s\",\"_id\":\"%s\"},", agent->version, id);
-    buf_printf(out, "\"event\":{\"id\":\"%s\",\"dataset\":\"%s.%s\",\"module\":\"%s\"},", id,
+    buf_printf(out, "\"event\":{\"id\":\"%s\",\"dataset\":\"%s.%s\",\"module\":\"%s\"", id,
                sample->module, sample->set, sample->module);
+    if (sample->duration_ns > 0)
+        buf_printf(out, ",\"duration\":%lld", (long long)sample->duration_ns);
     buf_printf(out,
-               "\"metricset\":{\"name\":\"%s\",\"period\":%lld},\"service\":{\"type\":\"%s\"},",
+               "},\"metricset\":{\"name\":\"%s\",\"period\":%lld},\"service\":{\"type\":\"%s\"",
                sample->set, (long long)(sample->period_ns / NS_PER_MS), sample->module);
+    if (sample->address) {
+        buf_puts(out, ",\"address\":");
+        json_string(out, sample->address);
+    }
+    buf_puts(out, "},");
 }
 
-void sample_end(const struct event_agent *agent, const char *extra, struct buf *out)
+void sample_end(const struct event_agent *agent, const struct sample *sample, const char *extra,
+                struct buf *out)
 {
-    sample_end_of(agent, "metricbeat", extra, out);
+    sample_end_of(agent, "metricbeat", sample->host, extra, out);
 }
 
-void sample_end_of(const struct event_agent *agent, const char *beat, const char *extra,
-                   struct buf *out)
+void sample_end_of(const struct event_agent *agent, const char *beat, const char *host,
+                   const char *extra, struct buf *out)
 {
     buf_puts(out, ",\"ecs\":{\"version\":\"" ECS_VERSION "\"},\"host\":{\"name\":");
     json_string(out, agent->name);
+    if (host && *host)
+        buf_printf(out, ",%s", host);
     buf_puts(out, "},\"agent\":{\"name\":");
     json_string(out, agent->name);
     buf_printf(out, ",\"type\":\"%s\",\"version\":\"%s\",\"id\":\"%s\",\"ephemeral_id\":\"%s\"}",

@@ -118,7 +118,6 @@ struct monitor {
     char *id; /* of the configuration, or made of it */
     struct schedule schedule;
     struct str_list urls; /* one for each target */
-    char *extra;          /* ready members of its events (tags, fields); who runs it fills it in */
 };
 
 /* Appends; takes the text. */

@@ -274,6 +274,5 @@ void monitor_free(struct monitor *monitor)
     free(monitor->urls.at);
     free(monitor->settings);
     free(monitor->id);
-    free(monitor->extra);
     *monitor = (struct monitor) {.type = NULL};
 }

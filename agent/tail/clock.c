@@ -9,6 +9,7 @@
 #include "follow.h"
 
 enum { QUIET_LOOKS = 256 };
+#define LONGEST_WAIT_NS (24 * 3600 * NS_PER_S)
 
 static bool is_polled(const struct dir *dir)
 {
@@ -65,7 +66,7 @@ static void look_at_some(struct tail *tail)
 
 int64_t rescan_wait(const struct tail *tail)
 {
-    int64_t wait = 86400 * NS_PER_S; /* without inputs there is nothing to look at */
+    int64_t wait = LONGEST_WAIT_NS; /* also without inputs */
     for (const struct input *in = tail->inputs; in; in = in->next)
         if (in->conf->check_interval_ns < wait)
             wait = in->conf->check_interval_ns;

@@ -87,6 +87,9 @@ const char *node_where(const struct node *node, struct buf *buf);
  * table will complain). */
 bool node_is_enabled(const struct node *map);
 
+/* The candidate that was probably meant by a word that is none; NULL when none is close. n candidates. */
+const char *suggest(const char *word, const char *const *candidates, size_t n);
+
 /* ---- Options ------------------------------------------------------------------------------------------ */
 
 /* Fill the struct `self` from a mapping by the table: defaults, then what is set, checked. rows end with

@@ -10,6 +10,13 @@ struct beside {
     int n_changed;
 };
 
+static char first_key[] = "posta.stats", second_key[] = "system.cpu", no_extra[] = "";
+static const struct input_settings no_labels;
+static struct sample_kind kinds[] = {
+    {first_key, "metricbeat", "posta", "stats", &no_labels, no_extra, EVENTS_METRICS},
+    {second_key, "metricbeat", "system", "cpu", &no_labels, no_extra, EVENTS_METRICS},
+};
+
 static void changed(void *arg, bool marks_moved)
 {
     (void)marks_moved;
@@ -27,6 +34,8 @@ static void begin(struct beside *both, struct rig *rig, size_t n_room)
     g->spool_segment_bytes = 1 << 20;
     g->share[EVENTS_METRICS] = 5;
     rig->fake.n_room = n_room;
+    rig->settings.kinds = kinds;
+    rig->settings.n_kinds = 2;
     start(rig);
     both->samples.lane = (struct lane) {.loop = rig->loop, .changed = changed, .owner = both};
     const struct sender_config config = {
@@ -41,18 +50,23 @@ static void end(struct beside *both)
     sender_free(rig->sender);
     rig->sender = NULL;
     sender_free(both->samples.lane.sender);
-    lane_close_spool(&both->samples.lane, INT64_MAX);
+    samples_close(&both->samples, INT64_MAX);
     char *path = mem_printf("%s/metrics", rig->spool_dir);
     nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(path);
 }
 
-static void sample(struct beside *both, const char *name)
+static void sample_of(struct beside *both, unsigned kind, const char *name)
 {
     struct buf event = BUF_INIT;
     buf_printf(&event, "{\"event\":{\"id\":\"%s\"},\"message\":\"%s\"}", name, name);
-    samples_put(&both->samples, &event);
+    samples_put(&both->samples, kind, &event);
     buf_free(&event);
+}
+
+static void sample(struct beside *both, const char *name)
+{
+    sample_of(both, 0, name);
 }
 
 static void assert_messages(const struct rig *rig, const char *words)
@@ -169,7 +183,7 @@ static void samples_outlive_a_restart(void **state)
     sender_free(rig->sender);
     rig->sender = NULL;
     sender_free(both.samples.lane.sender);
-    lane_close_spool(&both.samples.lane, INT64_MAX);
+    samples_close(&both.samples, INT64_MAX);
     begin(&both, rig, SIZE_MAX);
     sample(&both, "s2");
     turn(rig, 3);
@@ -195,6 +209,30 @@ static void a_refused_sample_is_buried(void **state)
     end(&both);
 }
 
+/* Each kind is a route of its own: topics and fields may differ. One that is not configured any more goes the way of the first. */
+static void kinds_have_routes(void **state)
+{
+    struct rig *rig = *state;
+    struct beside both;
+    begin(&both, rig, SIZE_MAX);
+    sample_of(&both, 1, "s1");
+    sample_of(&both, 0, "s2");
+    turn(rig, 3);
+    assert_messages(rig, "s1 s2");
+    unsigned first = (unsigned)rig->settings.n_inputs;
+    assert_int_equal(rig->fake.offers[0].route, first + 1);
+    assert_int_equal(rig->fake.offers[1].route, first);
+    assert_int_equal(rig->fake.env.n_routes, first + 2);
+    struct buf known = BUF_INIT;
+    rig->fake.env.known(rig->fake.env.arg, first + 1, &known);
+    assert_non_null(
+        strstr(buf_str(&known), "\"event\":{\"module\":\"system\",\"dataset\":\"system.cpu\"}"));
+    assert_string_equal(rig->fake.env.text(rig->fake.env.arg, first + 1, "agent.type"),
+                        "metricbeat");
+    buf_free(&known);
+    end(&both);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -204,6 +242,7 @@ int main(void)
         CASE(a_storm_of_samples_takes_only_their_share),
         CASE(samples_outlive_a_restart),
         CASE(a_refused_sample_is_buried),
+        CASE(kinds_have_routes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

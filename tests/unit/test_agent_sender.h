@@ -25,6 +25,7 @@ struct offer {
     char message[48];
     char id[48];
     bool has_verdict;
+    unsigned route;
     struct out_span span;
 };
 
@@ -70,6 +71,7 @@ static inline int fake_send(void *self, const struct out_event *ev, uint64_t tok
     char *json = strndup(ev->bytes, ev->len);
     *offer = (struct offer) {.token = token,
                              .has_verdict = fake_now->delivers,
+                             .route = ev->route,
                              .span = ev->span ? *ev->span : (struct out_span) {.end = 0}};
     if (!strstr(json, "posta.end"))
         copy_member(json, "\"message\":\"", offer->message, sizeof(offer->message));

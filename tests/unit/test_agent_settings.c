@@ -209,15 +209,18 @@ static void an_output_of_beats_that_posta_has_not(void **state)
 
 static void no_input(void **state)
 {
-    assert_refused(*state, OUTPUT,
-                   "posta: no input is enabled: name the files to follow in filebeat.inputs\n");
+    assert_refused(
+        *state, OUTPUT,
+        "posta: no input is enabled: name the files to follow in filebeat.inputs, or what to "
+        "measure in metricbeat.modules\n");
 }
 
 static void only_a_disabled_input(void **state)
 {
-    assert_refused(
-        *state, "filebeat.inputs:\n- {id: b, paths: [/l/b], enabled: false}\n" OUTPUT,
-        "posta: posta.yml:2:1: no input is enabled: name the files to follow in filebeat.inputs\n");
+    assert_refused(*state, "filebeat.inputs:\n- {id: b, paths: [/l/b], enabled: false}\n" OUTPUT,
+                   "posta: posta.yml:2:1: no input is enabled: name the files to follow in "
+                   "filebeat.inputs, or "
+                   "what to measure in metricbeat.modules\n");
 }
 
 static void inputs_that_are_no_list(void **state)
