@@ -35,10 +35,11 @@ static void read_rule(struct http_checks *checks, const struct node *node,
                       struct problems *problems)
 {
     struct json_rule_settings own = {.description = NULL};
-    if (options_read(node, "check.response.json", json_rule_options, &own, problems))
-        return;
-    struct condition *when = own.condition ? condition_read(own.condition, problems) : NULL;
-    if (!own.condition)
+    bool is_read =
+        options_read(node, "check.response.json", json_rule_options, &own, problems) == 0;
+    struct condition *when =
+        is_read && own.condition ? condition_read(own.condition, problems) : NULL;
+    if (is_read && !own.condition)
         problems_error(problems, node, "check.response.json: condition is missing");
     if (when) {
         checks->rules = mem_grow(checks->rules, checks->n_rules + 1, sizeof *checks->rules);
