@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "config/config.h"
 #include "event/event.h"
+#include "heartbeat/heartbeat.h"
 #include "metrics/metrics.h"
 #include "output/output.h"
 #include "parse/parse.h"
@@ -39,10 +40,21 @@ extern const struct parser
 extern const struct metricset
     *const all_metricsets[]; /* those of a module beside each other; ends with NULL */
 
+extern const struct monitor_type *const all_monitors[]; /* ends with NULL */
+
 /* ---- settings.c ---- */
 
 /* The spool is full: read no more, or drop one end of it. */
 enum at_full { FULL_BLOCKS, FULL_DROPS_OLDEST, FULL_DROPS_NEWEST };
+
+/* Events that posta makes itself go in two lanes, each with its share of the spool. */
+enum event_lane { EVENTS_METRICS, EVENTS_HEARTBEATS, EVENT_LANES };
+struct event_lane_names {
+    const char *folder; /* of its spool, in that of the lines; and input of its sources */
+    const char *beat;   /* agent.type and @metadata.beat */
+    const char *what;   /* in sentences */
+};
+extern const struct event_lane_names event_lanes[EVENT_LANES]; /* samples.c */
 
 struct globals {
     char *name;
@@ -57,7 +69,11 @@ struct globals {
     bool metrics_enabled;
     int64_t metrics_period_ns;
     bool metrics_events;
-    uint64_t metrics_share; /* percent */
+    uint64_t share[EVENT_LANES]; /* percent */
+    uint64_t checks_at_once;     /* 0 = CHECKS_AT_ONCE */
+    int cron_zone;               /* 1 = UTC */
+    char *run_from;
+    const struct node *geo;
     int64_t shutdown_ns;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
@@ -83,13 +99,15 @@ struct input_settings {
     char *extra;
 };
 
-/* What is measured, as outputs and the spool of samples tell it apart: one for each metricset of each module. */
+/* What is measured or asked, as outputs and the spools of events tell it apart: one for each metricset of each module, and one
+ * for each monitor (its type, its id). */
 struct sample_kind {
     char *key;        /* name of its source in that spool */
     const char *beat; /* agent.type; static, as the next two */
     const char *module, *set;
     const struct input_settings *labels; /* its tags and fields */
     char *extra;                         /* the same as ready members */
+    enum event_lane lane;
 };
 
 /* A metricset that is looked at, here or at one server. */
@@ -124,6 +142,10 @@ struct settings {
     struct globals globals;
     struct input_settings *inputs;
     size_t n_inputs;
+    struct monitor *monitors;
+    struct input_settings *monitor_labels; /* their tags and fields */
+    size_t n_monitors;
+    unsigned first_monitor_kind;
     struct metric_item **items; /* enabled ones */
     size_t n_items;
     struct sample_kind *kinds; /* none: there are no samples */
@@ -137,6 +159,8 @@ struct settings {
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
 void settings_free(struct settings *settings);
+/* Will there be events in this lane? */
+bool settings_has_lane(const struct settings *settings, enum event_lane lane);
 /* Is there nothing in this list that posta does not do? */
 void processors_check(const struct node *list, struct problems *problems);
 /* Where the output keeps marks, only what is durable is sent: a mark must name a place that is there after a power cut. */
@@ -219,6 +243,11 @@ unsigned kinds_find(const struct settings *settings, const struct source *src);
 /* "tags", "fields" as ready JSON members; NULL and err if a field would replace one of posta's own. Caller frees. */
 char *fields_to_json(const struct globals *globals, const struct input_settings *input,
                      struct err *err);
+/* No field at the root may have one of these names (ends with NULL). */
+int fields_check_names(const struct node *fields, const char *const *names,
+                       struct err *err) MUST_CHECK;
+/* As JSON, appended. */
+void fields_put_node(struct buf *out, const struct node *node);
 /* The text of "fields.x.y", "tags" excluded; NULL if there is none. Borrowed. */
 const char *field_text(const struct globals *globals, const struct input_settings *input,
                        const char *name);
@@ -274,7 +303,8 @@ struct sender_config {
     const struct settings *settings;
     const struct agent_identity *identity;
     struct sender *beside;    /* who has opened the output; NULL = it is opened here */
-    bool has_events;          /* the spool's lines are ready events, not lines of logs */
+    bool has_events;          /* the spool's lines are ready events, not lines of logs, */
+    enum event_lane lane;     /* in this lane */
     void (*moved)(void *arg); /* the cursor moved: the spool may have room */
     void *arg;
 };
@@ -361,16 +391,43 @@ void lane_close_spool(struct lane *lane, int64_t until_ns);
 
 struct samples {
     struct lane lane;        /* the owner fills in its first part */
-    struct source **sources; /* by kind */
+    enum event_lane no;      /* this too */
+    struct source **sources; /* by kind; NULL = of another lane */
 };
-/* Bytes of the spool that are the samples'. */
-uint64_t samples_share(const struct globals *globals);
+/* Bytes of the spool that are this lane's. */
+uint64_t samples_share(const struct globals *globals, enum event_lane lane);
 /* config: with .beside set to the sender whose output is shared. */
 int samples_open(struct samples *samples, const struct sender_config *config,
                  struct err *err) MUST_CHECK;
 /* Take in one event, without a line end; changes the buffer. Never fails: what has no room is dropped and counted. */
 void samples_put(struct samples *samples, unsigned kind, struct buf *event);
 void samples_close(struct samples *samples, int64_t until_ns);
+
+/* ---- heartbeats.c ---- */
+
+/* Read heartbeat.monitors into settings. */
+void heartbeats_read(struct settings *settings, struct problems *problems);
+void heartbeats_free(struct settings *settings);
+/* Option tables of the types, for reference and manual. */
+const struct config_section *heartbeat_sections(void);
+
+struct heartbeats {
+    struct runner *runner;     /* NULL = none */
+    struct runner_stats stats; /* of one that is stopped */
+    const struct settings *settings;
+    char **extra; /* ready members of the events of each monitor */
+    struct samples *samples;
+    const struct event_agent *agent;
+    uint64_t number;
+    struct buf event;
+};
+/* samples and agent are filled in. */
+int heartbeats_start(struct heartbeats *beats, struct loop *loop, const struct settings *settings,
+                     struct err *err) MUST_CHECK;
+/* No more checks; those that are running are not told. */
+void heartbeats_stop(struct heartbeats *beats);
+/* NULL: there have been none. */
+const struct runner_stats *heartbeats_stats(const struct heartbeats *beats);
 
 /* ---- intake.c ---- */
 
@@ -421,7 +478,7 @@ void report_line(struct buf *line, const struct report_row *rows);
 
 /* ---- own_stats.c ---- */
 
-enum { REPORT_PARTS_MAX = 8 };
+enum { REPORT_PARTS_MAX = 12 };
 /* The owner's to fill in, but for the last part. */
 struct own_stats {
     struct loop *loop;

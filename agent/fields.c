@@ -74,6 +74,11 @@ static void put_list(struct buf *out, const struct node *list)
     buf_putc(out, ']');
 }
 
+void fields_put_node(struct buf *out, const struct node *node)
+{
+    put_node(out, node);
+}
+
 static void put_node(struct buf *out, const struct node *node)
 {
     bool has_one = false;
@@ -107,7 +112,7 @@ static void put_tags(struct buf *out, const struct str_list *lists[2])
         buf_putc(out, ']');
 }
 
-static int check_root_names(const struct node *fields, const char *const *names, struct err *err)
+int fields_check_names(const struct node *fields, const char *const *names, struct err *err)
 {
     for (size_t i = 0; i < node_count(fields); i++)
         for (const char *const *own = names; *own; own++)
@@ -146,16 +151,16 @@ char *fields_to_json(const struct globals *globals, const struct input_settings 
                      struct err *err)
 {
     bool at_root = globals->fields_under_root || input->fields_under_root;
-    if (at_root && (check_root_names(globals->fields, own_names, err) ||
-                    check_root_names(input->fields, own_names, err)))
+    if (at_root && (fields_check_names(globals->fields, own_names, err) ||
+                    fields_check_names(input->fields, own_names, err)))
         return NULL;
     if (at_root && input->chain.n > 0 &&
-        (check_root_names(globals->fields, parsed_names, err) ||
-         check_root_names(input->fields, parsed_names, err)))
+        (fields_check_names(globals->fields, parsed_names, err) ||
+         fields_check_names(input->fields, parsed_names, err)))
         return NULL;
     if (at_root && is_of_samples(input) &&
-        (check_root_names(globals->fields, sampled_names, err) ||
-         check_root_names(input->fields, sampled_names, err)))
+        (fields_check_names(globals->fields, sampled_names, err) ||
+         fields_check_names(input->fields, sampled_names, err)))
         return NULL;
     struct buf out = BUF_INIT;
     const struct str_list *tags[2] = {&globals->tags, &input->tags};

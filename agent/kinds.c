@@ -1,14 +1,24 @@
-/* kinds.c: the kinds of what is measured: each is a source in the samples' spool, and a route for the output, so that topics and
+/* kinds.c: the kinds of what is measured and asked: each is a source in the spool of its lane, and a route for the output, so that topics and
  * fields can differ. */
 #include "agent.h"
 
 #include <stdlib.h>
 
-static unsigned count_same(const struct settings *settings, const char *module, const char *set)
+static enum event_lane lane_of_beat(const char *beat)
+{
+    enum event_lane lane = 0;
+    while (lane < EVENT_LANES - 1 && strcmp(event_lanes[lane].beat, beat) != 0)
+        lane++;
+    return lane;
+}
+
+static unsigned count_same(const struct settings *settings, const char *beat, const char *module,
+                           const char *set)
 {
     unsigned n = 0;
     for (size_t i = 0; i < settings->n_kinds; i++)
-        n += strcmp(settings->kinds[i].module, module) == 0 &&
+        n += strcmp(settings->kinds[i].beat, beat) == 0 &&
+             strcmp(settings->kinds[i].module, module) == 0 &&
              strcmp(settings->kinds[i].set, set) == 0;
     return n;
 }
@@ -17,8 +27,9 @@ static unsigned count_same(const struct settings *settings, const char *module, 
 unsigned kinds_add(struct settings *settings, const char *beat, const char *module, const char *set,
                    const struct input_settings *labels)
 {
-    unsigned n_same = count_same(settings, module, set);
-    struct sample_kind kind = {.beat = beat, .module = module, .set = set, .labels = labels};
+    unsigned n_same = count_same(settings, beat, module, set);
+    struct sample_kind kind = {
+        .beat = beat, .module = module, .set = set, .labels = labels, .lane = lane_of_beat(beat)};
     kind.key =
         n_same ? mem_printf("%s.%s#%u", module, set, n_same + 1) : mem_printf("%s.%s", module, set);
     settings->kinds = mem_grow(settings->kinds, settings->n_kinds + 1, sizeof *settings->kinds);
@@ -46,10 +57,21 @@ void kinds_free(struct settings *settings)
     free(settings->kinds);
 }
 
+/* Is it in the lane whose spool this source is in? */
+static bool is_there(const struct sample_kind *kind, const struct source *src)
+{
+    return strcmp(event_lanes[kind->lane].folder, src->input) == 0;
+}
+
 unsigned kinds_find(const struct settings *settings, const struct source *src)
 {
-    for (size_t i = 0; i < settings->n_kinds; i++)
+    unsigned first = 0;
+    for (size_t i = settings->n_kinds; i-- > 0;) {
+        if (!is_there(&settings->kinds[i], src))
+            continue;
         if (strcmp(settings->kinds[i].key, src->path) == 0)
             return (unsigned)i;
-    return 0;
+        first = (unsigned)i;
+    }
+    return first;
 }

@@ -35,10 +35,14 @@ static void put_input(struct buf *out, const struct input_settings *in)
         buf_printf(out, ",%s", in->event.extra);
 }
 
+/* Of heartbeats the module is the type, and the dataset too. */
 static void put_kind(struct buf *out, const struct sample_kind *kind)
 {
-    buf_printf(out, ",\"event\":{\"module\":\"%s\",\"dataset\":\"%s.%s\"}", kind->module,
-               kind->module, kind->set);
+    if (kind->lane == EVENTS_HEARTBEATS)
+        buf_printf(out, ",\"event\":{\"dataset\":\"%s\"}", kind->module);
+    else
+        buf_printf(out, ",\"event\":{\"module\":\"%s\",\"dataset\":\"%s.%s\"}", kind->module,
+                   kind->module, kind->set);
     if (*kind->extra)
         buf_printf(out, ",%s", kind->extra);
 }

@@ -151,10 +151,12 @@ int mark_read(const char *text, const char *uuid, struct window_mark *mark)
 
 static void say_unknown(const struct sender *sender, const char *why)
 {
-    log_error("sender",
-              "%s: %s; %s goes on from its own cursor, at most one transaction comes twice",
-              "the place stored in Kafka", why,
-              sender->conf.has_events ? "the samples' spool" : "the spool");
+    bool has_events = sender->conf.has_events;
+    log_error(
+        "sender",
+        "%s: %s; the spool%s%s goes on from its own cursor, at most one transaction comes twice",
+        "the place stored in Kafka", why, has_events ? " of " : "",
+        has_events ? event_lanes[sender->conf.lane].what : "");
 }
 
 static bool is_behind_end(const struct sender *sender, const struct window_mark *mark)

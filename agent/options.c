@@ -9,6 +9,7 @@
 static const char *const levels[] = {"debug", "info", "warning", "error", "critical", NULL};
 static const char *const sync_modes[] = {"interval", "always", "never", NULL};
 static const char *const at_limit[] = {"block", "drop_oldest", "drop_newest", NULL};
+static const char *const zones[] = {"local", "UTC", NULL};
 static const char *const input_types[] = {"filestream", "log", NULL};
 
 #define AT(field) .at = offsetof(struct globals, field)
@@ -141,11 +142,19 @@ static const struct option global_options[] = {
      .min = "1",
      .max = "50",
      .own = true,
-     AT(metrics_share),
+     AT(share[EVENTS_METRICS]),
      .doc = "Percent of max_size that samples may take, 256KB at least, and lines may not: no kind "
             "crowds "
             "out another. When it is full the oldest samples go. Only taken off when there are "
             "samples."},
+    {.name = "queue.disk.share.heartbeats",
+     .type = OPT_COUNT,
+     .def = "5",
+     .min = "1",
+     .max = "50",
+     .own = true,
+     AT(share[EVENTS_HEARTBEATS]),
+     .doc = "The same for the events of heartbeat.monitors."},
     {.name = "queue.disk.read_ahead", .type = OPT_IGNORED, .doc = "the spool is read in blocks"},
     {.name = "queue.disk.write_ahead",
      .type = OPT_IGNORED,
@@ -167,13 +176,51 @@ static const struct option global_options[] = {
     {.name = "queue.mem.events", .type = OPT_IGNORED, .doc = "set queue.mem.max_size, in bytes"},
     {.name = "queue.mem.flush", .type = OPT_IGNORED, .doc = "the output makes its batches"},
     {.name = "queue.mem.immediate_shutdown", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
+    {.name = "heartbeat.scheduler.limit",
+     .type = OPT_COUNT,
+     .def = "0",
+     .max = "512",
+     AT(checks_at_once),
+     .doc = "So many checks at once; others wait. 0: 512."},
+    {.name = "heartbeat.scheduler.location",
+     .type = OPT_WORD,
+     .words = zones,
+     .def = "local",
+     AT(cron_zone),
+     .doc =
+         "Time zone of cron lines in schedules: local, which TZ says; or UTC. Where clocks change, "
+         "what they leave out does not come, and what they repeat comes twice."},
+    {.name = "heartbeat.run_from.id",
+     .type = OPT_TEXT,
+     AT(run_from),
+     .doc = "observer.name of all heartbeats, if their monitor has no run_from.id."},
+    {.name = "heartbeat.run_from.geo",
+     .type = OPT_MAP,
+     AT(geo),
+     .doc = "observer.geo of all heartbeats, if their monitor has no run_from.geo."},
+    {.name = "heartbeat.config",
+     .type = OPT_REFUSED,
+     .doc = "put the monitors into heartbeat.monitors, or give more files with -c"},
+    {.name = "heartbeat.run_once",
+     .type = OPT_REFUSED,
+     .doc = "posta asks by schedule; posta --once makes no checks"},
+    {.name = "heartbeat.jobs", .type = OPT_IGNORED, .doc = "set heartbeat.scheduler.limit"},
+    {.name = "heartbeat.publish_timeout", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
+    {.name = "heartbeat.autodiscover",
+     .type = OPT_REFUSED,
+     .doc = "name the hosts in heartbeat.monitors"},
     {.name = "max_procs", .type = OPT_IGNORED, .doc = "posta does its work in one thread"},
     {.name = "timestamp.precision", .type = OPT_IGNORED, .doc = "times are in milliseconds"},
     {0},
 };
 
-const char *const taken_elsewhere[] = {"filebeat.inputs", "filebeat.modules",   "output",
-                                       "processors",      "metricbeat.modules", NULL};
+const char *const taken_elsewhere[] = {"filebeat.inputs",
+                                       "filebeat.modules",
+                                       "metricbeat.modules",
+                                       "heartbeat.monitors",
+                                       "output",
+                                       "processors",
+                                       NULL};
 
 /* Beats' other sections, each with what to say. Read with the global table: they are all at the top. */
 static const struct option foreign_options[] = {
@@ -202,7 +249,6 @@ static const struct option foreign_options[] = {
      .type = OPT_IGNORED,
      .doc = "the first sample is taken at once"},
     {.name = "metricbeat.timeseries", .type = OPT_IGNORED, .doc = "events carry no time series id"},
-    {.name = "heartbeat", .type = OPT_REFUSED, .doc = "posta makes no checks yet"},
     {0},
 };
 
@@ -319,6 +365,7 @@ const struct config_section *settings_sections(void)
     rows[n++] = (struct config_section) {"", top_rows()};
     rows[n++] = (struct config_section) {"filebeat.inputs[]", input_rows()};
     rows[n++] = (struct config_section) {"metricbeat.modules[]", metric_common_rows()};
+    rows[n++] = (struct config_section) {"heartbeat.monitors[]", monitor_options};
     for (size_t i = 0; all_outputs[i]; i++)
         n += add_output(rows + n, all_outputs[i]);
     return rows;

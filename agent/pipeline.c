@@ -26,9 +26,10 @@ struct pipeline {
     struct agent_identity identity;
     struct lane logs;
     struct intake intake;
-    struct samples samples; /* its sender is NULL where there are none */
+    struct samples samples[EVENT_LANES]; /* the sender is NULL where there are none */
     struct event_agent agent;
     struct own_stats own;
+    struct heartbeats beats;
     struct sampler *sampler;
     struct loop_timer report, deadline;
     struct loop_task check_end;
@@ -62,21 +63,29 @@ static void logs_changed(void *arg, bool marks_moved)
 
 /* ---- ending ---- */
 
-static bool has_samples(const struct pipeline *pipe)
+/* Of this kind, or NULL. */
+static struct lane *lane_of(struct pipeline *pipe, enum event_lane no)
 {
-    return pipe->samples.lane.sender != NULL;
+    struct lane *lane = &pipe->samples[no].lane;
+    return lane->sender ? lane : NULL;
 }
 
-static bool is_delivered(const struct pipeline *pipe)
+static bool is_everywhere(struct pipeline *pipe, bool (*is_so)(const struct lane *))
 {
-    return lane_is_delivered(&pipe->logs) &&
-           (!has_samples(pipe) || lane_is_delivered(&pipe->samples.lane));
+    bool is = is_so(&pipe->logs);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        is = is && (!lane_of(pipe, no) || is_so(lane_of(pipe, no)));
+    return is;
 }
 
-static bool is_stopped(const struct pipeline *pipe)
+static bool is_delivered(struct pipeline *pipe)
 {
-    return lane_is_stopped(&pipe->logs) &&
-           (!has_samples(pipe) || lane_is_stopped(&pipe->samples.lane));
+    return is_everywhere(pipe, lane_is_delivered);
+}
+
+static bool is_stopped(struct pipeline *pipe)
+{
+    return is_everywhere(pipe, lane_is_stopped);
 }
 
 static void check_end(void *arg)
@@ -108,13 +117,22 @@ static void deadline_passed(void *arg)
 static void stop_lanes(struct pipeline *pipe)
 {
     lane_stop(&pipe->logs);
-    if (!has_samples(pipe))
-        return;
     sampler_free(pipe->sampler);
     pipe->sampler = NULL;
     if (pipe->own.extra)
         own_stats_send(&pipe->own);
-    lane_stop(&pipe->samples.lane);
+    heartbeats_stop(&pipe->beats);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        if (lane_of(pipe, no))
+            lane_stop(lane_of(pipe, no));
+}
+
+static void wait_for_disks_until(struct pipeline *pipe, int64_t end_ns)
+{
+    spool_wait_until(pipe->logs.spool, end_ns);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        if (lane_of(pipe, no))
+            spool_wait_until(lane_of(pipe, no)->spool, end_ns);
 }
 
 static void told_to_stop(void *arg, int signo)
@@ -122,9 +140,7 @@ static void told_to_stop(void *arg, int signo)
     struct pipeline *pipe = arg;
     int64_t wait_ns = pipe->n_signals ? 0 : pipe->conf->settings->globals.shutdown_ns;
     pipe->end_ns = clock_mono_ns() + wait_ns;
-    spool_wait_until(pipe->logs.spool, pipe->end_ns);
-    if (has_samples(pipe))
-        spool_wait_until(pipe->samples.lane.spool, pipe->end_ns);
+    wait_for_disks_until(pipe, pipe->end_ns);
     if (pipe->n_signals++ > 0) {
         log_warn("pipeline", "told to stop again: going at once; %s at the next start",
                  left_where(pipe));
@@ -154,16 +170,20 @@ static void told_to_reload(void *arg, int signo)
 
 static void fill_report(void *arg, struct report_row rows[static REPORT_PARTS_MAX])
 {
-    const struct pipeline *pipe = arg;
+    struct pipeline *pipe = arg;
     const struct output *output = pipe->conf->settings->output;
-    const struct lane *samples = has_samples(pipe) ? &pipe->samples.lane : NULL;
+    const struct lane *metrics = lane_of(pipe, EVENTS_METRICS),
+                      *beats = lane_of(pipe, EVENTS_HEARTBEATS);
     const struct report_row all[] = {
         {"tail", tail_stat_rows, tail_stats(pipe->tail)},
         {"spool", spool_stat_rows, spool_stats(pipe->logs.spool)},
         {"sender", sender_stat_rows, sender_stats(pipe->logs.sender)},
         {output->name, output->stat_rows, sender_output_stats(pipe->logs.sender)},
-        {"samples_spool", spool_stat_rows, samples ? spool_stats(samples->spool) : NULL},
-        {"samples_sender", sender_stat_rows, samples ? sender_stats(samples->sender) : NULL},
+        {"samples_spool", spool_stat_rows, metrics ? spool_stats(metrics->spool) : NULL},
+        {"samples_sender", sender_stat_rows, metrics ? sender_stats(metrics->sender) : NULL},
+        {"heartbeat", runner_stat_rows, heartbeats_stats(&pipe->beats)},
+        {"heartbeats_spool", spool_stat_rows, beats ? spool_stats(beats->spool) : NULL},
+        {"heartbeats_sender", sender_stat_rows, beats ? sender_stats(beats->sender) : NULL},
         {NULL, NULL, NULL},
     };
     memcpy(rows, all, sizeof all);
@@ -175,7 +195,7 @@ static void make_report(struct pipeline *pipe, struct buf *line)
     struct report_row rows[REPORT_PARTS_MAX];
     fill_report(pipe, rows);
     for (struct report_row *row = rows; row->part; row++)
-        if (strncmp(row->part, "samples_", 8) == 0)
+        if (strncmp(row->part, "samples_", 8) == 0 || strncmp(row->part, "heartbeats_", 11) == 0)
             row->stats = NULL;
     report_line(line, rows);
 }
@@ -211,10 +231,12 @@ static void missed(void *arg)
 static int open_logs(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
-    bool has_share = pipe->conf->settings->n_kinds > 0 && !g->is_in_memory;
+    uint64_t taken = 0;
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        if (settings_has_lane(pipe->conf->settings, no) && !g->is_in_memory)
+            taken += samples_share(g, no);
     const struct spool_config config = {.path = g->spool_path,
-                                        .max_bytes =
-                                            g->spool_max_bytes - (has_share ? samples_share(g) : 0),
+                                        .max_bytes = g->spool_max_bytes - taken,
                                         .segment_bytes = g->spool_segment_bytes,
                                         .sync_mode = settings_sync_mode(pipe->conf->settings),
                                         .memory_bytes = g->is_in_memory ? g->memory_bytes : 0,
@@ -241,12 +263,25 @@ static int open_sender(struct pipeline *pipe, struct err *err)
     return lane_open_sender(&pipe->logs, &config, err);
 }
 
+static int open_lanes(struct pipeline *pipe, struct err *err)
+{
+    const struct sender_config config = sender_settings(pipe);
+    pipe->agent = sender_agent(pipe->logs.sender);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++) {
+        pipe->samples[no] = (struct samples) {.lane = make_lane(pipe, samples_changed), .no = no};
+        if (settings_has_lane(pipe->conf->settings, no) && !pipe->conf->once &&
+            samples_open(&pipe->samples[no], &config, err))
+            return -1;
+    }
+    return 0;
+}
+
 /* Their kind is the first one. */
 static void start_own_stats(struct pipeline *pipe)
 {
     const struct settings *set = pipe->conf->settings;
     pipe->own = (struct own_stats) {.loop = pipe->loop,
-                                    .samples = &pipe->samples,
+                                    .samples = &pipe->samples[EVENTS_METRICS],
                                     .agent = &pipe->agent,
                                     .extra = set->kinds[0].extra,
                                     .period_ns = set->globals.metrics_period_ns,
@@ -255,21 +290,26 @@ static void start_own_stats(struct pipeline *pipe)
     own_stats_start(&pipe->own);
 }
 
-static int open_samples(struct pipeline *pipe, struct err *err)
+static int open_metrics(struct pipeline *pipe, struct err *err)
 {
-    const struct settings *set = pipe->conf->settings;
-    const struct sender_config config = sender_settings(pipe);
-    const struct sampler_config sampling = {
-        .loop = pipe->loop, .settings = set, .samples = &pipe->samples, .agent = &pipe->agent};
-    if (set->n_kinds == 0 || pipe->conf->once)
+    const struct sampler_config sampling = {.loop = pipe->loop,
+                                            .settings = pipe->conf->settings,
+                                            .samples = &pipe->samples[EVENTS_METRICS],
+                                            .agent = &pipe->agent};
+    if (!lane_of(pipe, EVENTS_METRICS))
         return 0;
-    pipe->samples.lane = make_lane(pipe, samples_changed);
-    if (samples_open(&pipe->samples, &config, err))
-        return -1;
-    pipe->agent = sender_agent(pipe->logs.sender);
-    if (set->globals.metrics_events)
+    if (pipe->conf->settings->globals.metrics_events)
         start_own_stats(pipe);
     return sampler_new(&pipe->sampler, &sampling, err);
+}
+
+static int open_heartbeats(struct pipeline *pipe, struct err *err)
+{
+    pipe->beats =
+        (struct heartbeats) {.samples = &pipe->samples[EVENTS_HEARTBEATS], .agent = &pipe->agent};
+    if (!lane_of(pipe, EVENTS_HEARTBEATS))
+        return 0;
+    return heartbeats_start(&pipe->beats, pipe->loop, pipe->conf->settings, err);
 }
 
 static int open_tail(struct pipeline *pipe, struct err *err)
@@ -304,7 +344,8 @@ static int start(struct pipeline *pipe, struct err *err)
     if (fs_make_dirs(g->path_data, 0700, err) || open_logs(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
-    if (open_sender(pipe, err) || open_samples(pipe, err) || open_tail(pipe, err))
+    if (open_sender(pipe, err) || open_lanes(pipe, err) || open_metrics(pipe, err) ||
+        open_tail(pipe, err) || open_heartbeats(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
@@ -334,15 +375,18 @@ static int64_t last_sync_ns(const struct pipeline *pipe)
 
 static void finish(struct pipeline *pipe)
 {
+    heartbeats_stop(&pipe->beats);
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */
     sampler_free(pipe->sampler);
     sender_free(pipe->logs.sender);
-    sender_free(pipe->samples.lane.sender);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        sender_free(pipe->samples[no].lane.sender);
     own_stats_stop(&pipe->own);
     int64_t until_ns = last_sync_ns(pipe);
     lane_close_spool(&pipe->logs, until_ns);
-    samples_close(&pipe->samples, until_ns);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        samples_close(&pipe->samples[no], until_ns);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

@@ -3,6 +3,9 @@
 
 const struct output *const all_outputs[] = {&kafka_output, &console_output, &file_output, NULL};
 
+const struct monitor_type *const all_monitors[] = {&http_monitor, &tcp_monitor, &icmp_monitor,
+                                                   NULL};
+
 const struct parser *const all_parsers[] = {
     &multiline_parser,       &container_parser, &ndjson_parser, &syslog_parser,
     &include_message_parser, &nginx_parser,     &apache_parser, NULL};

@@ -1,8 +1,8 @@
-/* samples.c: events that posta makes itself, on their way: a lane of their own, below the spool's folder.
+/* samples.c: events that posta makes itself, on their way: a lane for samples and one for heartbeats, below the spool's folder.
  *
  * Happy path: an event is a line of its kind's source in the lane's spool, with its own time; while the output is away it
  * waits there.
- * Failure modes: the share of the spool is full: the oldest samples go, counted and said. The disk is full or broken: the new
+ * Failure modes: the share of the spool is full: the oldest events of the lane go, counted and said. The disk is full or broken: the new
  * one goes.
  * On close: what is not delivered is in the spool.
  */
@@ -16,23 +16,29 @@
 
 enum { SMALLEST_BYTES = 256 * 1024, SEGMENTS = 4 };
 
-uint64_t samples_share(const struct globals *g)
+const struct event_lane_names event_lanes[EVENT_LANES] = {
+    [EVENTS_METRICS] = {"metrics", "metricbeat", "samples"},
+    [EVENTS_HEARTBEATS] = {"heartbeats", "heartbeat", "heartbeats"},
+};
+
+uint64_t samples_share(const struct globals *g, enum event_lane no)
 {
-    uint64_t share = g->spool_max_bytes / 100 * g->metrics_share;
+    uint64_t share = g->spool_max_bytes / 100 * g->share[no];
     return share > SMALLEST_BYTES ? share : SMALLEST_BYTES;
 }
 
 static int open_spool(struct samples *samples, const struct settings *settings, struct err *err)
 {
     const struct globals *g = &settings->globals;
-    char *path = mem_printf("%s/metrics", g->spool_path);
-    uint64_t share = samples_share(g), part = share / SEGMENTS;
+    const char *folder = event_lanes[samples->no].folder;
+    char *path = mem_printf("%s/%s", g->spool_path, folder);
+    uint64_t share = samples_share(g, samples->no), part = share / SEGMENTS;
     const struct spool_config config = {
         .path = path,
         .max_bytes = share,
         .segment_bytes = part < g->spool_segment_bytes ? part : g->spool_segment_bytes,
         .sync_mode = settings_sync_mode(settings)};
-    int rc = spool_clear_folder(g->spool_path, "metrics", err);
+    int rc = spool_clear_folder(g->spool_path, folder, err);
     if (rc == 0)
         rc = lane_open_spool(&samples->lane, &config, g->spool_sync_ns, err);
     free(path);
@@ -42,8 +48,9 @@ static int open_spool(struct samples *samples, const struct settings *settings, 
 static int find_source(struct samples *samples, const struct sample_kind *kind, struct source **src,
                        struct err *err)
 {
-    static char input[] = "metrics";
+    char input[32];
     struct spool *spool = samples->lane.spool;
+    snprintf(input, sizeof input, "%s", event_lanes[samples->no].folder);
     const struct source proto = {
         .id = {.ino = hash64(kind->key, strlen(kind->key))}, .path = kind->key, .input = input};
     *src = spool_source_by_id(spool, &proto.id);
@@ -54,7 +61,8 @@ static int find_sources(struct samples *samples, const struct settings *settings
 {
     samples->sources = mem_zero(settings->n_kinds, sizeof *samples->sources);
     for (size_t i = 0; i < settings->n_kinds; i++)
-        if (find_source(samples, &settings->kinds[i], &samples->sources[i], err))
+        if (settings->kinds[i].lane == samples->no &&
+            find_source(samples, &settings->kinds[i], &samples->sources[i], err))
             return -1;
     return 0;
 }
@@ -63,8 +71,9 @@ int samples_open(struct samples *samples, const struct sender_config *config, st
 {
     struct sender_config own = *config;
     own.has_events = true;
+    own.lane = samples->no;
     if (open_spool(samples, config->settings, err) || find_sources(samples, config->settings, err))
-        return err_wrap(err, "the spool of samples");
+        return err_wrap(err, "the spool of %s", event_lanes[samples->no].what);
     return lane_open_sender(&samples->lane, &own, err);
 }
 
@@ -88,7 +97,8 @@ void samples_put(struct samples *samples, unsigned kind, struct buf *event)
         if (err.kind == ERR_FULL && sender_drop_oldest(samples->lane.sender))
             continue;
         spool_drop_newest(samples->lane.spool, src, &chunk);
-        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "samples", "%s: a sample is dropped", err.text);
+        log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "samples", "%s: one of the %s is dropped",
+                    err.text, event_lanes[samples->no].what);
         break;
     }
     lane_appended(&samples->lane, event->len);

@@ -137,11 +137,12 @@ static void read_inputs(struct settings *set, struct problems *problems)
     for (size_t i = 0; i < node_count(list); i++)
         is_readable &= read_input(set, node_at(list, i), i, problems) == 0;
     modules_read(set, problems);
-    bool has_modules = node_count(node_get(root, "metricbeat.modules")) > 0;
-    if (set->n_inputs == 0 && is_readable && problems->n_errors == before && !has_modules)
+    bool has_others = node_count(node_get(root, "metricbeat.modules")) > 0 ||
+                      node_count(node_get(root, "heartbeat.monitors")) > 0;
+    if (set->n_inputs == 0 && is_readable && problems->n_errors == before && !has_others)
         problems_error(problems, list,
-                       "no input is enabled: name the files to follow in filebeat.inputs, or what "
-                       "to measure in metricbeat.modules");
+                       "no input is enabled: name the files to follow in filebeat.inputs, what "
+                       "to measure in metricbeat.modules, or whom to ask in heartbeat.monitors");
     check_ids(set, problems);
 }
 
@@ -263,6 +264,7 @@ static void read_all(struct settings *set, struct problems *problems)
     check_marks(set, problems);
     finish_inputs(set, problems);
     metrics_read(set, problems);
+    heartbeats_read(set, problems);
     kinds_finish(set, problems);
     if (set->globals.spool_segment_bytes > set->globals.spool_max_bytes / 4)
         set->globals.spool_segment_bytes = set->globals.spool_max_bytes / 4;
@@ -320,12 +322,21 @@ void settings_free(struct settings *set)
     free(set->inputs);
     kinds_free(set);
     metrics_free(set);
+    heartbeats_free(set);
     if (set->output_self)
         options_free(set->output->options, set->output_self);
     free(set->output_self);
     options_free(top_rows(), &set->globals);
     config_free(set->config);
     free(set->selectors);
+}
+
+bool settings_has_lane(const struct settings *set, enum event_lane lane)
+{
+    for (size_t i = 0; i < set->n_kinds; i++)
+        if (set->kinds[i].lane == lane)
+            return true;
+    return false;
 }
 
 enum sync_mode settings_sync_mode(const struct settings *set)

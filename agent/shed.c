@@ -11,6 +11,7 @@
 
 #include <posta/log.h>
 
+#include <stdlib.h>
 #include <string.h>
 
 struct toll {
@@ -72,10 +73,13 @@ static void say_dropped(struct sender *sender)
     const struct spool_stats *stats = spool_stats(sender->conf.spool);
     if (dropping_is_said(&sender->said_ns))
         return;
+    char *share =
+        mem_printf("the %s' share of the spool is full", event_lanes[sender->conf.lane].what);
     log_error("pipeline", "%s: its oldest lines are dropped, %llu lines (%llu bytes) in all",
-              sender->conf.has_events ? "the samples' share of the spool is full"
+              sender->conf.has_events ? share
                                       : "the spool is full (queue.disk.at_limit: drop_oldest)",
               (unsigned long long)stats->dropped_lines, (unsigned long long)stats->dropped_bytes);
+    free(share);
 }
 
 bool sender_drop_oldest(struct sender *sender)

@@ -32,10 +32,11 @@ static void free_call(struct web_call *call)
     if (call->easy)
         curl->easy_cleanup(call->easy);
     curl->slist_free_all(call->headers_out);
-    curl->slist_free_all(call->resolved);
+    curl->slist_free_all(call->connect_to);
     buf_free(&call->headers);
     buf_free(&call->body);
     buf_free(&call->chain);
+    buf_free(&call->redirects);
     free(call);
 }
 

@@ -20,14 +20,16 @@ struct web_call {
     struct web_client *web;
     struct web_call *next, **link;
     CURL *easy;
-    struct curl_slist *headers_out, *resolved;
+    struct curl_slist *headers_out, *connect_to;
     void (*done)(void *arg, const struct web_answer *answer);
     void *arg;
     char error[CURL_ERROR_SIZE];
-    uint64_t max_body_bytes;
+    uint64_t max_body_bytes, max_read_bytes, n_read;
+    void (*body_part)(void *arg, const char *bytes, size_t len);
     bool wants_chain, is_cut, is_tls, cannot_set;
     int64_t begun_ns, hello_ns, written_ns; /* hello: the first bytes of TLS went out */
-    struct buf headers, body, chain;
+    struct buf headers, body, chain, redirects;
+    long n_redirects;
     char tls_version[16], tls_cipher[64];
 };
 

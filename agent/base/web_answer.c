@@ -13,6 +13,19 @@ enum { HEADER_BYTES = 64 * 1024 };
 
 /* ---- coming in ---- */
 
+/* The URL that is asked now, if a redirect has led to it. */
+static void note_redirect(struct web_call *call)
+{
+    const char *url = NULL;
+    long n = 0;
+    call->web->curl->easy_getinfo(call->easy, CURLINFO_REDIRECT_COUNT, &n);
+    call->web->curl->easy_getinfo(call->easy, CURLINFO_EFFECTIVE_URL, &url);
+    if (n <= call->n_redirects || !url)
+        return;
+    call->n_redirects = n;
+    buf_printf(&call->redirects, "%s\n", url);
+}
+
 /* A new status line: of the answer behind a redirect, or behind 100 Continue. */
 static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
 {
@@ -21,6 +34,7 @@ static size_t take_header(char *bytes, size_t size, size_t n, void *arg)
     if (len > 5 && strncmp(bytes, "HTTP/", 5) == 0) {
         buf_clear(&call->headers);
         web_note_tls(call);
+        note_redirect(call);
         return len;
     }
     if (call->headers.len + len <= HEADER_BYTES && len > 2)
@@ -33,8 +47,11 @@ static size_t take_body(char *bytes, size_t size, size_t n, void *arg)
 {
     struct web_call *call = arg;
     size_t len = size * n, room = call->max_body_bytes - call->body.len;
-    call->is_cut = len > room;
-    buf_append(&call->body, bytes, call->is_cut ? room : len);
+    call->n_read += len;
+    call->is_cut = call->body_part ? call->n_read > call->max_read_bytes : len > room;
+    buf_append(&call->body, bytes, len > room ? room : len);
+    if (call->body_part && !call->is_cut)
+        call->body_part(call->arg, bytes, len);
     return call->is_cut ? 0 : len;
 }
 
@@ -197,6 +214,7 @@ void web_finish(struct web_call *call, CURLcode code)
         .port = (int)get_long(call, CURLINFO_PRIMARY_PORT),
         .url = get_text(call, CURLINFO_EFFECTIVE_URL),
         .n_redirects = get_long(call, CURLINFO_REDIRECT_COUNT),
+        .redirects = buf_str(&call->redirects),
         .tls_version = call->tls_version,
         .tls_cipher = call->tls_cipher,
         .chain = buf_str(&call->chain),

@@ -85,27 +85,15 @@ static int set_headers(struct web_call *call, const struct web_request *request,
 
 /* ---- where to, and how long ---- */
 
-/* "host:port:address", as CURLOPT_RESOLVE wants it. */
-static int set_address(struct web_call *call, const char *url, const char *address, struct err *err)
+/* Whoever is meant, this one is connected to. The names of TLS and HTTP stay. */
+static void set_address(struct web_call *call, const char *address)
 {
-    const char *host = strstr(url, "://") + 3;
-    size_t len = strcspn(host, "/?#");
-    const char *at = memrchr(host, '@', len);
-    if (at) {
-        len -= (size_t)(at + 1 - host);
-        host = at + 1;
-    }
-    const char *bracket = memrchr(host, ']', len), *colon = memrchr(host, ':', len);
-    size_t host_len = colon && (!bracket || colon > bracket) ? (size_t)(colon - host) : len;
-    if (host_len == 0 || host_len > 255)
-        return err_set(err, ERR_CONFIG, "%s: no host in it", url);
-    int port = host_len < len ? atoi(colon + 1) : call->is_tls ? 443 : 80;
-    char *entry = mem_printf("%.*s:%d:%s", (int)host_len, host, port, address);
-    call->resolved = call->web->curl->slist_append(NULL, entry);
+    bool is_v6 = strchr(address, ':') != NULL;
+    char *entry = mem_printf("::%s%s%s:", is_v6 ? "[" : "", address, is_v6 ? "]" : "");
+    call->connect_to = call->web->curl->slist_append(NULL, entry);
     free(entry);
-    call->cannot_set |= !call->resolved;
-    web_set_pointer(call, CURLOPT_RESOLVE, call->resolved);
-    return 0;
+    call->cannot_set |= !call->connect_to;
+    web_set_pointer(call, CURLOPT_CONNECT_TO, call->connect_to);
 }
 
 static int set_url(struct web_call *call, const struct web_request *request, struct err *err)
@@ -123,7 +111,9 @@ static int set_url(struct web_call *call, const struct web_request *request, str
                  request->family == WEB_IPV4   ? CURL_IPRESOLVE_V4
                  : request->family == WEB_IPV6 ? CURL_IPRESOLVE_V6
                                                : CURL_IPRESOLVE_WHATEVER);
-    return request->address ? set_address(call, url, request->address, err) : 0;
+    if (request->address)
+        set_address(call, request->address);
+    return 0;
 }
 
 static void set_times(struct web_call *call, const struct web_request *request)
@@ -137,6 +127,8 @@ static void set_times(struct web_call *call, const struct web_request *request)
     web_set_long(call, CURLOPT_FORBID_REUSE, request->is_fresh);
     if (request->is_fresh)
         web_set_long(call, CURLOPT_DNS_CACHE_TIMEOUT, 0);
+    if (request->is_http1)
+        web_set_long(call, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
     /* Else a name that is still being resolved when the time is up is waited for. Unknown before 7.87. */
     (void)call->web->curl->easy_setopt(call->easy, CURLOPT_QUICK_EXIT, 1L);
 }
@@ -172,6 +164,8 @@ static void set_server(struct web_call *call, const struct web_options *server)
 int web_set_up(struct web_call *call, const struct web_request *request, struct err *err)
 {
     call->max_body_bytes = request->max_body_bytes;
+    call->max_read_bytes = request->max_read_bytes;
+    call->body_part = request->body_part;
     call->wants_chain = request->wants_chain;
     set_server(call, request->server);
     set_method(call, request);

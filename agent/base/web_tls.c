@@ -100,23 +100,8 @@ static void set_versions(struct web_call *call, const struct str_list *protocols
                  protocols->n ? from | to : CURL_SSLVERSION_TLSv1_2 | CURL_SSLVERSION_MAX_DEFAULT);
 }
 
-int web_set_tls(struct web_call *call, const struct web_tls *tls, struct err *err)
+static void note_chain(struct web_call *call, const STACK_OF(X509) * chain)
 {
-    static const struct web_tls usual = {.verification = WEB_VERIFY_FULL};
-    tls = tls ? tls : &usual;
-    web_set_long(call, CURLOPT_SSL_VERIFYPEER, tls->verification != WEB_VERIFY_NONE);
-    web_set_long(call, CURLOPT_SSL_VERIFYHOST, tls->verification < WEB_VERIFY_CERTIFICATE ? 2 : 0);
-    set_versions(call, &tls->protocols);
-    set_pem(call, CURLOPT_SSLCERT, CURLOPT_SSLCERT_BLOB, tls->certificate);
-    set_pem(call, CURLOPT_SSLKEY, CURLOPT_SSLKEY_BLOB, tls->key);
-    return set_passphrase(call, tls, err) || set_authorities(call, &tls->authorities, err) ? -1 : 0;
-}
-
-/* ---- what was agreed ---- */
-
-static void note_chain(struct web_call *call, const SSL *ssl)
-{
-    const STACK_OF(X509) *chain = SSL_get_peer_cert_chain(ssl);
     BIO *bio = BIO_new(BIO_s_mem());
     buf_clear(&call->chain);
     for (int i = 0; bio && i < sk_X509_num(chain); i++)
@@ -129,6 +114,46 @@ static void note_chain(struct web_call *call, const SSL *ssl)
     BIO_free(bio);
 }
 
+/* What the server shows is noted whether it is believed or not. */
+static int verify(X509_STORE_CTX *store, void *arg)
+{
+    note_chain(arg, X509_STORE_CTX_get0_untrusted(store));
+    return X509_verify_cert(store);
+}
+
+static CURLcode watch_chain(CURL *easy, void *context, void *arg)
+{
+    (void)easy;
+    SSL_CTX_set_cert_verify_callback(context, verify, arg);
+    return CURLE_OK;
+}
+
+/* A session that is taken up again shows nothing. */
+static void set_chain(struct web_call *call)
+{
+    call->cannot_set |=
+        call->web->curl->easy_setopt(call->easy, CURLOPT_SSL_CTX_FUNCTION, watch_chain) != CURLE_OK;
+    web_set_pointer(call, CURLOPT_SSL_CTX_DATA, call);
+    web_set_long(call, CURLOPT_SSL_SESSIONID_CACHE, 0);
+}
+
+int web_set_tls(struct web_call *call, const struct web_tls *tls, struct err *err)
+{
+    static const struct web_tls usual = {.verification = WEB_VERIFY_FULL};
+    tls = tls ? tls : &usual;
+    web_set_long(call, CURLOPT_SSL_VERIFYPEER, tls->verification != WEB_VERIFY_NONE);
+    web_set_long(call, CURLOPT_SSL_VERIFYHOST, tls->verification < WEB_VERIFY_CERTIFICATE ? 2 : 0);
+    set_versions(call, &tls->protocols);
+    if (call->wants_chain && call->is_tls)
+        set_chain(call);
+    web_set_pointer(call, CURLOPT_CAPATH, NULL); /* without a folder a file is kept parsed */
+    set_pem(call, CURLOPT_SSLCERT, CURLOPT_SSLCERT_BLOB, tls->certificate);
+    set_pem(call, CURLOPT_SSLKEY, CURLOPT_SSLKEY_BLOB, tls->key);
+    return set_passphrase(call, tls, err) || set_authorities(call, &tls->authorities, err) ? -1 : 0;
+}
+
+/* ---- what was agreed ---- */
+
 /* libcurl and posta share one libssl.so.3: its handle can be asked here. */
 void web_note_tls(struct web_call *call)
 {
@@ -139,6 +164,4 @@ void web_note_tls(struct web_call *call)
     const SSL *ssl = info->internals;
     snprintf(call->tls_version, sizeof call->tls_version, "%s", SSL_get_version(ssl));
     snprintf(call->tls_cipher, sizeof call->tls_cipher, "%s", SSL_get_cipher_name(ssl));
-    if (call->wants_chain)
-        note_chain(call, ssl);
 }

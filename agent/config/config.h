@@ -105,7 +105,6 @@ int config_check_unknown(const struct node *root, const char *const *taken,
 int parse_bool(const char *text, bool *out, struct err *err) MUST_CHECK;
 int parse_count(const char *text, uint64_t *out, struct err *err) MUST_CHECK;
 int parse_bytes(const char *text, uint64_t *out, struct err *err) MUST_CHECK;
-int parse_duration(const char *text, int64_t *out_ns, struct err *err) MUST_CHECK;
 
 /* ---- Printing ---------------------------------------------------------------------------------------- */
 

@@ -107,8 +107,8 @@ void encoder_end(const struct encoder *enc, const struct event_end *end, struct 
 struct sample {
     const char *module, *set; /* event.dataset is module.set; plain names, no escapes */
     int64_t period_ns;
-    int64_t time_ns; /* wall clock */
-    uint64_t number; /* one more with each, for the id */
+    int64_t time_ns;     /* wall clock */
+    uint64_t number;     /* one more with each, for the id */
     int64_t duration_ns; /* of the measuring; 0 = not told */
     const char *address; /* of the server that was asked; NULL = none */
     const char *host;    /* more members of `host`, ready JSON; NULL = none */
@@ -117,6 +117,27 @@ struct sample {
 void sample_begin(const struct event_agent *agent, const struct sample *sample, struct buf *out);
 void sample_end(const struct event_agent *agent, const struct sample *sample, const char *extra,
                 struct buf *out);
+
+/* ecs, host, agent: the end of an event of any beat. host: more members of it, ready JSON; NULL = none. */
+void sample_end_of(const struct event_agent *agent, const char *beat, const char *host,
+                   const char *extra, struct buf *out);
+enum { SAMPLE_ID_LEN = 32 };
+/* who: whose number it is. */
+void sample_id(const char *who, int64_t time_ns, uint64_t number,
+               char id[static SAMPLE_ID_LEN + 1]);
+
+/* ---- pulse.c ---- */
+
+/* The result of a check. */
+struct pulse {
+    const char *dataset; /* plain, no escapes */
+    bool is_summary;
+    int64_t time_ns; /* wall clock */
+    uint64_t number; /* one more with each, for the id */
+};
+/* As sample_begin; end with pulse_end. */
+void pulse_begin(const struct event_agent *agent, const struct pulse *pulse, struct buf *out);
+void pulse_end(const struct event_agent *agent, const char *extra, struct buf *out);
 
 /* ---- merge.c ---- */
 

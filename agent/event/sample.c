@@ -15,22 +15,20 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SAMPLE_ID_LEN = 32 };
 #define MASK(bits) ((UINT64_C(1) << (bits)) - 1)
 
-static void make_id(const struct event_agent *agent, const struct sample *sample,
-                    char id[static SAMPLE_ID_LEN + 1])
+void sample_id(const char *who, int64_t time_ns, uint64_t number, char id[static SAMPLE_ID_LEN + 1])
 {
     snprintf(id, SAMPLE_ID_LEN + 1, "%011llx%09llx%012llx",
-             (unsigned long long)((uint64_t)(sample->time_ns / NS_PER_MS) & MASK(44)),
-             (unsigned long long)(hash64(agent->id, strlen(agent->id)) & MASK(36)),
-             (unsigned long long)(sample->number & MASK(48)));
+             (unsigned long long)((uint64_t)(time_ns / NS_PER_MS) & MASK(44)),
+             (unsigned long long)(hash64(who, strlen(who)) & MASK(36)),
+             (unsigned long long)(number & MASK(48)));
 }
 
 void sample_begin(const struct event_agent *agent, const struct sample *sample, struct buf *out)
 {
     char id[SAMPLE_ID_LEN + 1], time[EVENT_TIME_BYTES];
-    make_id(agent, sample, id);
+    sample_id(agent->id, sample->time_ns, sample->number, id);
     event_time(sample->time_ns / NS_PER_MS, time);
     buf_clear(out);
     buf_printf(out,
@@ -55,14 +53,19 @@ void sample_end(const struct event_agent *agent, const struct sample *sample, co
                 struct buf *out)
 {
     out->len -= out->data[out->len - 1] == ','; /* there are members of the host only */
+    sample_end_of(agent, "metricbeat", sample->host, extra, out);
+}
+
+void sample_end_of(const struct event_agent *agent, const char *beat, const char *host,
+                   const char *extra, struct buf *out)
+{
     buf_puts(out, ",\"ecs\":{\"version\":\"" ECS_VERSION "\"},\"host\":{\"name\":");
     json_string(out, agent->name);
-    if (sample->host && *sample->host)
-        buf_printf(out, ",%s", sample->host);
+    if (host && *host)
+        buf_printf(out, ",%s", host);
     buf_puts(out, "},\"agent\":{\"name\":");
     json_string(out, agent->name);
-    buf_printf(out,
-               ",\"type\":\"metricbeat\",\"version\":\"%s\",\"id\":\"%s\",\"ephemeral_id\":\"%s\"}",
-               agent->version, agent->id, agent->ephemeral_id);
+    buf_printf(out, ",\"type\":\"%s\",\"version\":\"%s\",\"id\":\"%s\",\"ephemeral_id\":\"%s\"}",
+               beat, agent->version, agent->id, agent->ephemeral_id);
     buf_printf(out, "%s%s}", *extra ? "," : "", extra);
 }

@@ -11,6 +11,7 @@
 #include <posta/plugin.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Problems kept; the rest is counted. */
 enum { CONFIG_PROBLEMS = 64 };
@@ -102,6 +103,8 @@ const char *suggest(const char *word, const char *const *candidates, size_t n);
  * Unknown keys are errors. Returns 0, or -1 when errors were added. Free with options_free. */
 int options_read(const struct node *map, const char *section, const struct option *rows, void *self,
                  struct problems *problems) MUST_CHECK;
+/* "5s", "1m30s", "100ms"; a bare number is seconds. CONFIG if it is none; *out_ns is untouched then. */
+int parse_duration(const char *text, int64_t *out_ns, struct err *err) MUST_CHECK;
 /* Free what options_read allocated (secret texts are wiped first) and unset it; fine twice. */
 void options_free(const struct option *rows, void *self);
 

@@ -62,11 +62,16 @@ struct web_request {
     size_t body_len;
     int64_t timeout_ns;      /* for all of it; 0 = 30 s */
     uint64_t max_body_bytes; /* so much of the answer is kept, then it is cut off */
+    /* Told of all of the body as it comes, also of what is not kept: then it is read on to its end, but not more than
+     * max_read_bytes. NULL = nobody wants to know. */
+    void (*body_part)(void *arg, const char *bytes, size_t len);
+    uint64_t max_read_bytes;
     long max_redirects;      /* 0 = an answer that redirects is the answer */
     const char *address; /* connect to this one, whatever the name resolves to; NULL = resolve it */
     enum web_family family; /* for names that have addresses of both */
     bool is_fresh;    /* a connection of its own, closed afterwards: so times are of all phases */
-    bool wants_chain; /* the server's certificates */
+    bool is_http1;    /* HTTP/1.1, also where the server knows more */
+    bool wants_chain; /* the server's certificates, also if they are not believed */
     void (*done)(void *arg, const struct web_answer *answer);
     void *arg;
 };
@@ -120,6 +125,7 @@ struct web_answer {
     int port;
     const char *url; /* the last one */
     long n_redirects;
+    const char *redirects; /* the URLs that were followed, a line each */
     const char *tls_version, *tls_cipher; /* "TLSv1.3", "" = no TLS */
     const char *chain;                    /* PEM, the server's first; "" if not wanted */
 };

@@ -13,8 +13,8 @@ struct beside {
 static char first_key[] = "posta.stats", second_key[] = "system.cpu", no_extra[] = "";
 static const struct input_settings no_labels;
 static struct sample_kind kinds[] = {
-    {first_key, "metricbeat", "posta", "stats", &no_labels, no_extra},
-    {second_key, "metricbeat", "system", "cpu", &no_labels, no_extra},
+    {first_key, "metricbeat", "posta", "stats", &no_labels, no_extra, EVENTS_METRICS},
+    {second_key, "metricbeat", "system", "cpu", &no_labels, no_extra, EVENTS_METRICS},
 };
 
 static void changed(void *arg, bool marks_moved)
@@ -32,7 +32,7 @@ static void begin(struct beside *both, struct rig *rig, size_t n_room)
     g->spool_path = rig->spool_dir;
     g->spool_max_bytes = 1 << 20;
     g->spool_segment_bytes = 1 << 20;
-    g->metrics_share = 5;
+    g->share[EVENTS_METRICS] = 5;
     rig->fake.n_room = n_room;
     rig->settings.kinds = kinds;
     rig->settings.n_kinds = 2;
@@ -156,7 +156,7 @@ static void a_storm_of_samples_takes_only_their_share(void **state)
         turn(rig, 1);
     }
     const struct spool_stats *stats = spool_stats(both.samples.lane.spool);
-    assert_true(stats->disk_bytes <= samples_share(&rig->settings.globals));
+    assert_true(stats->disk_bytes <= samples_share(&rig->settings.globals, EVENTS_METRICS));
     assert_true(stats->dropped_lines > 0);
     assert_int_equal(spool_stats(rig->spool)->disk_bytes, before);
     uint64_t dropped = stats->dropped_lines;

@@ -211,16 +211,16 @@ static void no_input(void **state)
 {
     assert_refused(
         *state, OUTPUT,
-        "posta: no input is enabled: name the files to follow in filebeat.inputs, or what to "
-        "measure in metricbeat.modules\n");
+        "posta: no input is enabled: name the files to follow in filebeat.inputs, what to "
+        "measure in metricbeat.modules, or whom to ask in heartbeat.monitors\n");
 }
 
 static void only_a_disabled_input(void **state)
 {
     assert_refused(*state, "filebeat.inputs:\n- {id: b, paths: [/l/b], enabled: false}\n" OUTPUT,
                    "posta: posta.yml:2:1: no input is enabled: name the files to follow in "
-                   "filebeat.inputs, or "
-                   "what to measure in metricbeat.modules\n");
+                   "filebeat.inputs, what to measure in metricbeat.modules, or whom to ask in "
+                   "heartbeat.monitors\n");
 }
 
 static void inputs_that_are_no_list(void **state)

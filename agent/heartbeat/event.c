@@ -1,0 +1,122 @@
+/* event.c: what is told of the end of a probe, beside what its type tells: monitor.*, url.*, resolve.*, error.*, and with the
+ * last one of a check summary.* and state.*.
+ */
+#include "heartbeat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static void put_text(struct members *event, const char *name, const char *text)
+{
+    if (text)
+        members_text(event, name, text, strlen(text));
+}
+
+static void put_us(struct members *event, const char *name, int64_t ns)
+{
+    members_u64(event, name, ns > 0 ? (uint64_t)ns / 1000 : 0);
+}
+
+static void put_time(struct members *event, const char *name, int64_t wall_ns)
+{
+    char text[64];
+    struct tm tm;
+    time_t seconds = (time_t)(wall_ns / NS_PER_S);
+    gmtime_r(&seconds, &tm);
+    size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text + len, sizeof text - len, ".%03dZ", (int)(wall_ns % NS_PER_S / NS_PER_MS));
+    put_text(event, name, text);
+}
+
+/* From now until the next event of this target is due. */
+static void put_timespan(struct members *event, const struct monitor *monitor)
+{
+    int64_t now_ns = clock_wall_ns(), wait_ns = schedule_wait_ns(&monitor->schedule, now_ns);
+    if (wait_ns < monitor->settings->timeout_ns)
+        wait_ns = monitor->settings->timeout_ns;
+    put_time(event, "monitor.timespan.gte", now_ns);
+    put_time(event, "monitor.timespan.lt", now_ns + wait_ns);
+}
+
+static void put_monitor(struct probe *probe, const struct probe_result *result)
+{
+    const struct check *check = probe->check;
+    const struct monitor *monitor = check->target->monitor;
+    struct members *event = &probe->event;
+    char group[64];
+    snprintf(group, sizeof group, "%s-%u", check->group, check->attempt);
+    put_text(event, "monitor.id", check->target->id);
+    put_text(event, "monitor.name", monitor->settings->name ? monitor->settings->name : "");
+    put_text(event, "monitor.type", monitor->type->name);
+    put_text(event, "monitor.status", status_name(result->type ? STATUS_DOWN : STATUS_UP));
+    put_us(event, "monitor.duration.us", clock_mono_ns() - probe->begun_ns);
+    put_text(event, "monitor.check_group", group);
+    if (probe->address)
+        put_text(event, "monitor.ip", probe->address->text);
+    put_timespan(event, monitor);
+}
+
+static void put_url(struct members *event, const struct url *url)
+{
+    put_text(event, "url.full", url->full);
+    put_text(event, "url.scheme", url->scheme);
+    put_text(event, "url.domain", url->host);
+    if (url->port)
+        members_u64(event, "url.port", url->port);
+    put_text(event, "url.path", url->path);
+    put_text(event, "url.query", url->query);
+    put_text(event, "url.username", url->user);
+    if (url->has_password)
+        put_text(event, "url.password", "<hidden>");
+}
+
+static void put_resolve(struct probe *probe)
+{
+    if (!probe->check->resolve_ns || !probe->address)
+        return;
+    put_text(&probe->event, "resolve.ip", probe->address->text);
+    put_us(&probe->event, "resolve.rtt.us", probe->check->resolve_ns);
+}
+
+static void put_summary(struct probe *probe, bool is_final)
+{
+    const struct check *check = probe->check;
+    struct members *event = &probe->event;
+    put_text(event, "summary.status", status_name(check->n_down ? STATUS_DOWN : STATUS_UP));
+    members_u64(event, "summary.up", check->n_up);
+    members_u64(event, "summary.down", check->n_down);
+    members_u64(event, "summary.attempt", check->attempt);
+    members_u64(event, "summary.max_attempts", check->target->monitor->settings->max_attempts);
+    members_bool(event, "summary.final_attempt", is_final);
+    put_text(event, "summary.retry_group", check->group);
+}
+
+static void put_state(struct probe *probe, bool is_final)
+{
+    struct target *target = probe->check->target;
+    struct state ended;
+    enum status status = probe->check->n_down ? STATUS_DOWN : STATUS_UP;
+    bool has_ended =
+        state_record(&target->state, target->id, status, is_final, clock_wall_ns(), &ended);
+    state_put(&probe->event, &target->state, has_ended ? &ended : NULL);
+}
+
+void event_put(struct probe *probe, const struct probe_result *result, bool is_last, bool is_final)
+{
+    const struct monitor *monitor = probe->check->target->monitor;
+    put_monitor(probe, result);
+    put_url(&probe->event, &probe->check->target->url);
+    put_resolve(probe);
+    put_text(&probe->event, "service.name", monitor->settings->service_name);
+    if (result->type) {
+        put_text(&probe->event, "error.type", result->type);
+        put_text(&probe->event, "error.code", result->code);
+        put_text(&probe->event, "error.message", result->message);
+    }
+    if (!is_last)
+        return;
+    put_summary(probe, is_final);
+    put_state(probe, is_final);
+}
