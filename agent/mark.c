@@ -212,8 +212,7 @@ static bool may_return(struct sender *const *senders, const char *text)
 {
     struct window_mark mark;
     for (int i = 0; i < SENDERS_MAX; i++)
-        if (senders[i] && read_own(senders[i], text, &mark) > 0 &&
-            is_behind_end(senders[i], &mark))
+        if (senders[i] && read_own(senders[i], text, &mark) > 0 && is_behind_end(senders[i], &mark))
             return false;
     return text != NULL;
 }

@@ -366,8 +366,8 @@ const struct config_section *settings_sections(void)
     rows[n++] = (struct config_section) {"filebeat.inputs[]", input_rows()};
     rows[n++] = (struct config_section) {"metricbeat.modules[]", metric_common_rows()};
     rows[n++] = (struct config_section) {"heartbeat.monitors[]", monitor_options};
-    rows[n++] = (struct config_section) {"heartbeat.monitors[].check.response.json[]",
-                                         json_rule_options};
+    rows[n++] =
+        (struct config_section) {"heartbeat.monitors[].check.response.json[]", json_rule_options};
     for (size_t i = 0; all_outputs[i]; i++)
         n += add_output(rows + n, all_outputs[i]);
     return rows;

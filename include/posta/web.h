@@ -66,7 +66,7 @@ struct web_request {
      * max_read_bytes. NULL = nobody wants to know. */
     void (*body_part)(void *arg, const char *bytes, size_t len);
     uint64_t max_read_bytes;
-    long max_redirects;      /* 0 = an answer that redirects is the answer */
+    long max_redirects;  /* 0 = an answer that redirects is the answer */
     const char *address; /* connect to this one, whatever the name resolves to; NULL = resolve it */
     enum web_family family; /* for names that have addresses of both */
     bool is_fresh;    /* a connection of its own, closed afterwards: so times are of all phases */
@@ -125,7 +125,7 @@ struct web_answer {
     int port;
     const char *url; /* the last one */
     long n_redirects;
-    const char *redirects; /* the URLs that were followed, a line each */
+    const char *redirects;                /* the URLs that were followed, a line each */
     const char *tls_version, *tls_cipher; /* "TLSv1.3", "" = no TLS */
     const char *chain;                    /* PEM, the server's first; "" if not wanted */
 };
