@@ -40,9 +40,17 @@ static bool is_broken(rd_kafka_resp_err_t code)
            is_purged(code);
 }
 
+/* What librdkafka says of the others when one event of a transaction was refused; the end of the transaction says why. */
+static bool is_aftermath(const struct kafka *kafka, rd_kafka_resp_err_t code)
+{
+    return code == RD_KAFKA_RESP_ERR__STATE && kafka->txn.state == TXN_ENDING;
+}
+
 static void take_failure(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
     kafka->stats.failed++;
+    if (is_aftermath(kafka, msg->err))
+        return;
     if (!is_broken(msg->err)) {
         kafka_hold_topic(kafka, msg->err, rd_kafka_topic_name(msg->rkt));
         return;

@@ -145,13 +145,15 @@ static bool is_stalled(const struct kafka *kafka)
            loop_now(kafka->env.loop) - kafka->last_progress_ns > kafka->set.stall_ns;
 }
 
-/* The wait is over, and what was on its way has its report, or is not waited for any more. */
+/* The wait is over, and what was on its way has its report, or is not waited for any more. In a transaction reports say nothing
+ * about what arrived; and after a refusal librdkafka sends nothing of it and reports nothing, until it is aborted. */
 static bool is_over(const struct kafka *kafka)
 {
     int64_t over_ns = loop_now(kafka->env.loop) - kafka->hold_until_ns;
     if (over_ns < 0 || !(kafka->is_held || kafka->must_replace))
         return false;
-    return kafka->stats.in_flight == 0 || (kafka->must_replace && over_ns > LAST_REPORTS_NS);
+    return kafka->txn.is_used || kafka->stats.in_flight == 0 ||
+           (kafka->must_replace && over_ns > LAST_REPORTS_NS);
 }
 
 static int64_t next_look_ns(const struct kafka *kafka)

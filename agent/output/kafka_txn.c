@@ -124,11 +124,15 @@ void kafka_txn_settle(void *self, bool is_urgent)
     }
 }
 
+/* A commit that is under way is not waited for: after a refusal librdkafka may sit in it until transaction.timeout. */
 void kafka_txn_abort(struct kafka *kafka)
 {
-    kafka->txn.must_abort = true;
-    if (kafka->txn.state == TXN_OPEN)
+    struct txn *txn = &kafka->txn;
+    txn->must_abort = true;
+    if (txn->state == TXN_OPEN)
         abort_now(kafka);
+    else if (txn->state == TXN_ENDING && txn->job == TXN_END)
+        kafka_replace_soon(kafka);
 }
 
 /* librdkafka has a connection of its own to the coordinator, whose errors begin like this. Others do not matter. */

@@ -73,3 +73,22 @@ stop_posta
 equals "and posta stops" 0 $?
 records "$T-missing" 1
 says "with why" "posta.reason=Broker: Broker failed to validate record,posta.topic=$T-late" "$DIR/records"
+
+# ---- exactly once, several partitions, events beside the refused one on their way ----
+
+rm -rf "$DIR/data"
+"$CLUSTER" admin "topic $T-m 4 3 max.message.bytes=8000" insync || not_ok "a topic can be made"
+{ config_head && config_input "$DIR/log/app.log" && config_kafka "$BOOTSTRAP" "$T-m" "$CERT" "$KEY" "$CA"; } >"$DIR/posta.yml"
+printf '  %s\n' "delivery: exactly_once" "transaction.id: posta-dead-$$" "transaction.interval: 100ms" "compression: none" \
+    "partition.random: {group_events: 1}" >>"$DIR/posta.yml"
+large=$(filler 12000)
+for n in {0..7999}; do
+    echo "seq=$n"
+    ((n % 3000 != 777)) || echo "dead $large"
+done >"$DIR/log/app.log"
+check "beside others: posta ends with all delivered" bash -c "timeout 120 '$POSTA' -c '$DIR/posta.yml' --once 2>'$LOG'"
+records "$T-m" 8000
+equals "... each of the others once" "8000 8000" "$(grep -c 'seq=' "$DIR/records") $(grep -oE 'seq=[0-9]+' "$DIR/records" | sort -u | wc -l)"
+equals "... the large ones in the file" 3 "$(grep -c '^{"reason":"Broker: Message size too large"' "$DIR/data/dead_letter.ndjson")"
+says "... posta says what it refused" "too large" "$LOG"
+check "... no transaction was left to its timeout" bash -c "! grep -E 'Message timed out|fenced' '$LOG'"
