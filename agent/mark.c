@@ -5,6 +5,8 @@
  * Failure modes: (1) no mark is stored where one should be, (2) another posta has stored the one that is there, (3) it
  * names a place that the spool does not have: it is said, nothing is guessed, and the spool's own cursor, which is at most
  * one transaction older, says where to go on: that transaction may come twice. Nothing is ever left out for a mark's sake.
+ * (4) The spool was full and gave up its oldest lines (shed.c), and no mark was stored since: what was done behind held lines
+ * before a kill may come twice, as the places of that mark count from lines that are gone.
  * On close: nothing; the last mark is in the output.
  *
  * A mark: words with one space between them; numbers are decimal:
@@ -77,9 +79,11 @@ void sender_stored(void *arg)
         struct sender *sender = first->all[i];
         if (!sender)
             continue;
-        window_stored(&sender->win, &sender->mark);
+        bool is_beyond = window_stored(&sender->win, &sender->mark);
         if (sender->mark.pos.seq)
             sender_go_to(sender, sender->mark.pos);
+        if (!is_beyond)
+            sender_read_again(sender);
         loop_defer(sender->conf.loop, &sender->pump);
     }
 }

@@ -89,8 +89,8 @@ struct window_mark {
     uint8_t bits[WINDOW_PLACES / 8];
 };
 void window_mark(const struct window *win, struct window_mark *mark);
-/* All of it has arrived, and first goes there. */
-void window_stored(struct window *win, const struct window_mark *mark);
+/* All of it has arrived, and first goes there. False if the places before it were just being read again: begin there. */
+bool window_stored(struct window *win, const struct window_mark *mark);
 /* Of the places that are taken next, these were done before this start. */
 void window_restore(struct window *win, const uint8_t bits[static WINDOW_PLACES / 8]);
 /* The places up to this position are given up, whatever the output owes for them. */

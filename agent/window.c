@@ -169,10 +169,11 @@ void window_mark(const struct window *win, struct window_mark *mark)
     shift_bits(mark, mark->first - win->first, win->end - win->first);
 }
 
-void window_stored(struct window *win, const struct window_mark *mark)
+bool window_stored(struct window *win, const struct window_mark *mark)
 {
     win->first = mark->first > win->first ? mark->first : win->first;
     win->passed = win->passed > win->first ? win->passed : win->first;
+    return win->next >= win->first;
 }
 
 /* An event that reaches over the limit begins behind it from now on. */
