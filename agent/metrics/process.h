@@ -41,6 +41,8 @@ struct process_detail {
     const struct process_wants *wants;
     const struct cgroup_mounts *mounts;
     struct buf text, passwd, args;
+    uint64_t rss_bytes; /* of the process that is told of */
+    char uid[24];       /* "" = not known */
 };
 extern const struct metric_field process_fields[];
 void process_give(struct process_detail *detail, const struct process *process,

@@ -39,20 +39,33 @@ static bool find_user(struct process_detail *d, struct text uid, struct text *na
     return false;
 }
 
-static void put_user(struct process_detail *d, const struct process *p, struct members *event)
+/* status counts memory exactly, stat only nearly so; processes of the kernel have none there. */
+static void read_status(struct process_detail *d, const struct process *p)
 {
-    struct text line, word, uid, name;
+    struct text line, word;
+    uint64_t kb;
+    d->rss_bytes = p->rss_pages * d->host->page_bytes;
+    d->uid[0] = '\0';
     if (!read_file(d, p, "status"))
         return;
-    struct text text = text_of(&d->text);
-    while (text_line(&text, &line)) {
-        if (!text_word(&line, &word) || !text_is(word, "Uid:") || !text_word(&line, &uid))
+    for (struct text text = text_of(&d->text); text_line(&text, &line);) {
+        if (!text_word(&line, &word))
             continue;
-        if (!find_user(d, uid, &name))
-            name = uid;
-        members_text(event, "user.name", name.at, text_len(name));
-        return;
+        if (text_is(word, "VmRSS:") && text_u64(&line, &kb))
+            d->rss_bytes = kb * 1024;
+        if (text_is(word, "Uid:") && text_word(&line, &word))
+            snprintf(d->uid, sizeof d->uid, "%.*s", (int)text_len(word), word.at);
     }
+}
+
+static void put_user(struct process_detail *d, struct members *event)
+{
+    struct text uid = {d->uid, d->uid + strlen(d->uid)}, name;
+    if (text_len(uid) == 0)
+        return;
+    if (!find_user(d, uid, &name))
+        name = uid;
+    members_text(event, "user.name", name.at, text_len(name));
 }
 
 /* Arguments with NULs between; kept in d->args with blanks between. Too long: cut. */
@@ -118,8 +131,7 @@ static void put_root(struct process_detail *d, const struct process *p, struct m
     if (p->pct >= 0)
         members_float(event, "process.cpu.pct", p->pct / d->host->n_cores);
     if (d->host->total_bytes != NO_VALUE)
-        members_float(event, "process.memory.pct",
-                      share(p->rss_pages * d->host->page_bytes, d->host->total_bytes));
+        members_float(event, "process.memory.pct", share(d->rss_bytes, d->host->total_bytes));
 }
 
 /* ---- what it uses ---- */
@@ -152,10 +164,9 @@ static void put_memory(struct process_detail *d, const struct process *p, struct
             shared = pages * d->host->page_bytes;
     }
     members_u64(event, "memory.share", shared);
-    members_u64(event, "memory.rss.bytes", p->rss_pages * d->host->page_bytes);
+    members_u64(event, "memory.rss.bytes", d->rss_bytes);
     if (d->host->total_bytes != NO_VALUE)
-        members_float(event, "memory.rss.pct",
-                      share(p->rss_pages * d->host->page_bytes, d->host->total_bytes));
+        members_float(event, "memory.rss.pct", share(d->rss_bytes, d->host->total_bytes));
 }
 
 static void put_open_files(struct process_detail *d, const struct process *p, struct members *event)
@@ -273,8 +284,9 @@ void process_give(struct process_detail *d, const struct process *p, const struc
     struct members *event = sink->event;
     if (!read_file(d, p, "stat"))
         return;
+    read_status(d, p);
     put_root(d, p, event);
-    put_user(d, p, event);
+    put_user(d, event);
     event->prefix = "system.process";
     put_text(event, "state", process_state_name(p->state));
     if (d->args.len > 0)
