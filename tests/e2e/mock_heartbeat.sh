@@ -42,7 +42,13 @@ is_up() { tells "$1" "up${2:+, $2}" ".monitor.status == \"up\" and (has(\"error\
 is_down() {
     tells "$1" "down, $2: $3" ".monitor.status == \"down\" and .error.type == \"$2\" and (.error.message | contains(\"$3\")) and (${4:-true})"
 }
+# "name type" of each, but for those that lines have too.
+listed_fields() { grep -vE '^(#|@metadata|agent|ecs|host|event.id|tags|fields)' "$ROOT/tests/heartbeat/fields.txt" | cut -d' ' -f1,2 | sort; }
+manual_fields() {
+    "$POSTA" export fields | sed -n '/^.Sh FIELDS OF HEARTBEATS/,$p' | sed -n '/^\.It Va /{N;s/^\.It Va \(.*\)\n\([a-z]*\).*/\1 \2/p}' | sort
+}
 check_fields() {
+    equals "the manual has the documented fields" "" "$(diff <(listed_fields) <(manual_fields))"
     equals "all events fit the documented fields" "" \
         "$(jq -rs --rawfile fields "$ROOT/tests/heartbeat/fields.txt" -f "$ROOT/tests/heartbeat/check.jq" "$EVENTS" | head -n 5)"
 }
