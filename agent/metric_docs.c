@@ -27,7 +27,8 @@ static void print_set(FILE *out, const struct metricset *set)
 
 void heartbeat_manual(FILE *out)
 {
-    fputs(".Sh FIELDS OF HEARTBEATS\n.Ss All monitors\nBeside agent, host, ecs, tags and fields.\n", out);
+    fputs(".Sh FIELDS OF HEARTBEATS\n.Ss All monitors\nBeside agent, host, ecs, tags and fields.\n",
+          out);
     print_fields(out, heartbeat_fields);
     for (size_t i = 0; all_monitors[i]; i++) {
         fprintf(out, ".Ss Monitor %s\n%s.\n", all_monitors[i]->name, all_monitors[i]->doc);
