@@ -218,6 +218,8 @@ const char *metric_module(size_t n);
 
 /* Metricsets and fields as mdoc(7). */
 void metric_manual(FILE *out);
+/* The same of monitors. */
+void heartbeat_manual(FILE *out);
 
 /* ---- metric_settings.c ---- */
 

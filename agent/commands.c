@@ -92,6 +92,7 @@ static void export_sections(const struct config_section *section, bool as_manual
 static int export_fields(void)
 {
     metric_manual(stdout);
+    heartbeat_manual(stdout);
     return EXIT_TOLD;
 }
 

@@ -68,9 +68,21 @@ void web_cancel(struct web_call *call)
 
 /* ---- libcurl and the loop ---- */
 
+/* Now libcurl's clock begins to run for the new ones: whatever it is told of, it looks at those that are due too. */
+static void begin_new(struct web_client *web)
+{
+    int64_t now_ns = clock_mono_ns();
+    for (struct web_call *call = web->calls; call && web->n_new > 0; call = call->next)
+        if (call->begun_ns == 0) {
+            call->begun_ns = now_ns;
+            web->n_new--;
+        }
+}
+
 static void act(struct web_client *web, curl_socket_t fd)
 {
     int n_running;
+    begin_new(web);
     web->curl->multi_socket_action(web->multi, fd, 0, &n_running); /* errors end requests */
     finish_ended(web);
 }
@@ -122,21 +134,9 @@ static int time_wanted(CURLM *multi, long wait_ms, void *arg)
     return 0;
 }
 
-/* Now libcurl's clock begins to run for the new ones. */
-static void begin_new(struct web_client *web)
-{
-    int64_t now_ns = clock_mono_ns();
-    for (struct web_call *call = web->calls; call && web->n_new > 0; call = call->next)
-        if (call->begun_ns == 0) {
-            call->begun_ns = now_ns;
-            web->n_new--;
-        }
-}
-
 static void time_is_up(void *arg)
 {
     struct web_client *web = arg;
-    begin_new(web);
     act(web, CURL_SOCKET_TIMEOUT);
 }
 

@@ -15,6 +15,7 @@
 #include <posta/config_node.h>
 #include <posta/loop.h>
 #include <posta/members.h>
+#include <posta/metricset.h>
 #include <posta/plugin.h>
 #include <posta/regex.h>
 #include <posta/web.h>
@@ -83,6 +84,8 @@ struct monitor_settings {
     const struct node *geo;
     char *type;
 };
+/* fields.c: what all types tell, and what those with TLS do. */
+extern const struct metric_field heartbeat_fields[], tls_fields[];
 /* What all types can be told; the types' tables begin with these. */
 extern const struct option monitor_options[];
 
@@ -96,7 +99,8 @@ struct monitor_type {
     const struct option *options; /* beside monitor_options */
     bool has_tls;                 /* and the ssl.* of web_client_options, */
     size_t web_at;                /* for the struct web_options at this place of its settings */
-    size_t size;                  /* of its settings, which begin with a struct monitor_settings */
+    const struct metric_field *fields; /* beside heartbeat_fields; ends with name NULL */
+    size_t size; /* of its settings, which begin with a struct monitor_settings */
     /* The options are set: look whether they can be, and make of hosts what url_parse takes. Problems are at the node. */
     void (*read)(void *self, const struct node *node, struct str_list *urls,
                  struct problems *problems);

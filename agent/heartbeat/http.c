@@ -422,10 +422,28 @@ static const struct option http_options[] = {
     {0},
 };
 
+static const struct metric_field http_fields[] = {
+    {"http.response.status_code", "long", NULL, "Of the last answer."},
+    {"http.response.mime_type", "keyword", NULL, "What the body looks like."},
+    {"http.response.headers.*", "keyword", NULL, "`response.include_headers`."},
+    {"http.response.redirects", "keyword", NULL, "URLs that were followed."},
+    {"http.response.body.bytes", "long", "bytes", "Of the whole body."},
+    {"http.response.body.hash", "keyword", NULL, "SHA-256 of the whole body."},
+    {"http.response.body.content", "text", NULL,
+     "Its beginning, as `response.include_body` says, if it is UTF-8."},
+    {"http.rtt.write_request.us", "long", "us", "Sending the request."},
+    {"http.rtt.response_header.us", "long", "us", "From its first byte to the answer's first."},
+    {"http.rtt.content.us", "long", "us", "From there to the answer's end."},
+    {"http.rtt.validate.us", "long", "us", "From the request's first byte to the answer's end."},
+    {"http.rtt.total.us", "long", "us", "All of it, with connecting."},
+    {NULL, NULL, NULL, NULL},
+};
+
 const struct monitor_type http_monitor = {
     .name = "http",
-    .doc = "a web server: its answer to a request",
+    .doc = "A web server: its answer to a request",
     .options = http_options,
+    .fields = http_fields,
     .has_tls = true,
     .web_at = offsetof(struct http, web),
     .size = sizeof(struct http),

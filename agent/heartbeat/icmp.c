@@ -295,10 +295,17 @@ static const struct option icmp_options[] = {
     {0},
 };
 
+static const struct metric_field icmp_fields[] = {
+    {"icmp.requests", "long", NULL, "Echo requests that were sent."},
+    {"icmp.rtt.us", "long", "us", "From the request to its reply."},
+    {NULL, NULL, NULL, NULL},
+};
+
 const struct monitor_type icmp_monitor = {
     .name = "icmp",
-    .doc = "a host: its reply to a ping",
+    .doc = "A host: its reply to a ping",
     .options = icmp_options,
+    .fields = icmp_fields,
     .size = sizeof(struct icmp_settings),
     .read = read_icmp,
     .start = start,

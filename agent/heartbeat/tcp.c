@@ -263,10 +263,17 @@ static const struct option tcp_options[] = {
     {0},
 };
 
+static const struct metric_field tcp_fields[] = {
+    {"tcp.rtt.connect.us", "long", "us", "How long connecting took; over http too."},
+    {"tcp.rtt.validate.us", "long", "us", "From sending to the end of the answer."},
+    {NULL, NULL, NULL, NULL},
+};
+
 const struct monitor_type tcp_monitor = {
     .name = "tcp",
-    .doc = "a port: connected to, TLS, an answer to a text",
+    .doc = "A port: it can be connected to, speaks TLS, answers a text",
     .options = tcp_options,
+    .fields = tcp_fields,
     .has_tls = true,
     .web_at = offsetof(struct tcp, web),
     .size = sizeof(struct tcp),
