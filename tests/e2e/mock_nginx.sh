@@ -41,6 +41,11 @@ start_load() { # SECONDS
 }
 workers() { pgrep -P "$("$NGINX" pid "$DIR/web")"; }
 a_worker() { workers | head -n 1; }
+# The one with the fewest connections: without it the load goes on.
+an_idle_worker() {
+    local pid
+    for pid in $(workers); do echo "$(find "/proc/$pid/fd" -lname 'socket:*' | wc -l) $pid"; done | sort -n | head -n 1 | cut -d' ' -f2
+}
 written() { wc -l <"$DIR/truth.log"; }
 
 has_last_line() { grep -qxF -- "$(tail -n 1 "$DIR/truth.log")" "$DIR/texts"; }
@@ -112,7 +117,7 @@ worker_stopped() {
     start_posta_and_wait
     start_load 12
     until_true 10 log_has "rotations_made"
-    worker=$(a_worker)
+    worker=$(an_idle_worker)
     kill -STOP "$worker"
     check "$NAME: posta says that it waits" until_true 25 log_has "a writer still has it open"
     made=$(find "$DIR/web/logs" -name 'access.log*' | wc -l)

@@ -182,7 +182,8 @@ static void what_is_wrong_is_said(void **state)
          "posta: posta.yml:2:3: metricbeat.modules: nginx: ssl.key is set, but ssl.certificate is "
          "not\n"},
         {MODULES "- module: system\n  metricsets: [process]\n  processes: ['(']\n" OUTPUT,
-         "posta: posta.yml:2:3: metricbeat.modules: system: processes: pattern '(': missing closing "
+         "posta: posta.yml:2:3: metricbeat.modules: system: processes: pattern '(': missing "
+         "closing "
          "parenthesis at character 2\n"},
         {MODULES "- module: container\n  processors: [{drop_event: {}}]\n" OUTPUT,
          "posta: posta.yml:3:16: processors: drop_event without when would drop every event: leave "
