@@ -119,14 +119,17 @@ alone() {
         "$POSTA" -c "$DIR/posta.yml" 2>>"$LOG" & PID=$!
         until [[ $(grep -c socket.*summary "$DIR/out/events" 2>/dev/null) -ge 3 ]]; do sleep 0.1; done
         ss -Htan | wc -l >"$DIR/ss"
-        ps -o rss=,nlwp=,ppid= -p "$SLEEP" | xargs >"$DIR/ps"
+        ps -o nlwp=,ppid=,vsz= -p "$SLEEP" | xargs >"$DIR/ps"
+        awk "/^Rss:/ { print \$2 }" "/proc/$SLEEP/smaps_rollup" >"$DIR/rss"
         ps -ax -o pid= | wc -l >"$DIR/all"
         kill -TERM "$PID"; wait "$PID"
         kill "$SLEEP"'
     check_schema "alone"
     equals "sockets, as ss has them" "$(cat "$DIR/ss")" "$(figure system.socket_summary .system.socket.summary.tcp.all.count)"
     equals "a process, as ps has it" "$(cat "$DIR/ps")" \
-        "$(figure system.process '"\(.system.process.memory.rss.bytes / 1024) \(.system.process.num_threads) \(.process.parent.pid)"')"
+        "$(figure system.process '"\(.system.process.num_threads) \(.process.parent.pid) \(.system.process.memory.size / 1024)"')"
+    # ps adds up what the kernel counts nearly; this is exact.
+    equals "... and its memory, page by page" "$(cat "$DIR/rss")" "$(figure system.process '.system.process.memory.rss.bytes / 1024')"
     equals "only those whose name matches" sleep "$(jq -r "select($(of system.process)) | .process.name" "$EVENTS" | sort -u)"
     # ps saw itself and the subshell that counts.
     between "all processes, as ps has them" 3 "$(figure system.process_summary .system.process.summary.total)" "$(cat "$DIR/all")"

@@ -52,9 +52,9 @@ static void each_metricset_is_a_kind(void **state)
     assert_string_equal(set->kinds[2].key, "system.cpu#2");
     assert_string_equal(set->kinds[1].extra, "\"fields\":{\"g\":2}");
     assert_string_equal(set->kinds[2].extra, "\"tags\":[\"t\"],\"fields\":{\"a\":1,\"g\":2}");
-    static char key[] = "system.cpu#2", gone[] = "system.gone";
-    assert_int_equal(kinds_find(set, &(struct source) {.path = key}), 2);
-    assert_int_equal(kinds_find(set, &(struct source) {.path = gone}), 0);
+    static char key[] = "system.cpu#2", gone[] = "system.gone", lane[] = "metrics";
+    assert_int_equal(kinds_find(set, &(struct source) {.path = key, .input = lane}), 2);
+    assert_int_equal(kinds_find(set, &(struct source) {.path = gone, .input = lane}), 0);
 }
 
 static void disabled_ones_are_left_out(void **state)
@@ -182,7 +182,8 @@ static void what_is_wrong_is_said(void **state)
          "posta: posta.yml:2:3: metricbeat.modules: nginx: ssl.key is set, but ssl.certificate is "
          "not\n"},
         {MODULES "- module: system\n  metricsets: [process]\n  processes: ['(']\n" OUTPUT,
-         "posta: posta.yml:2:3: metricbeat.modules: system: processes: pattern '(': missing closing "
+         "posta: posta.yml:2:3: metricbeat.modules: system: processes: pattern '(': missing "
+         "closing "
          "parenthesis at character 2\n"},
         {MODULES "- module: container\n  processors: [{drop_event: {}}]\n" OUTPUT,
          "posta: posta.yml:3:16: processors: drop_event without when would drop every event: leave "
