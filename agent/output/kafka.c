@@ -75,20 +75,20 @@ static int refuse(struct kafka *kafka, const struct out_event *ev, const struct 
     return 0;
 }
 
-static rd_kafka_resp_err_t produce(struct kafka *kafka, const struct kafka_message *msg,
-                                   const struct out_event *ev, uint64_t token)
+rd_kafka_resp_err_t kafka_produce(struct kafka *kafka, const struct kafka_message *msg,
+                                  int64_t time_ms, uint64_t token, rd_kafka_headers_t *headers)
 {
     rd_kafka_topic_t *topic = kafka_topic_handle(kafka, kafka->producer, msg->topic);
-    if (!topic)
-        return rd_kafka_last_error();
-    rd_kafka_headers_t *headers = kafka_make_headers(kafka, ev->span);
-    rd_kafka_resp_err_t code = rd_kafka_producev(
-        kafka->producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)msg->value, msg->len),
-        RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(ev->time_ms),
-        RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)), RD_KAFKA_V_HEADERS(headers),
-        RD_KAFKA_V_END);
+    rd_kafka_resp_err_t code =
+        topic ? rd_kafka_producev(
+                    kafka->producer->rk, RD_KAFKA_V_RKT(topic),
+                    RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                    RD_KAFKA_V_VALUE((void *)(uintptr_t)msg->value, msg->len),
+                    RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(time_ms),
+                    RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)),
+                    RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END)
+              : rd_kafka_last_error();
     if (code && headers)
         rd_kafka_headers_destroy(headers);
     return code;
@@ -128,7 +128,8 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
     if (doomed)
         return refuse(kafka, ev, &msg, token, doomed->why, doomed->topic, err);
     const char *topic = kafka->topics.at[msg.topic].name;
-    rd_kafka_resp_err_t code = produce(kafka, &msg, ev, token);
+    rd_kafka_resp_err_t code =
+        kafka_produce(kafka, &msg, ev->time_ms, token, kafka_make_headers(kafka, ev->span));
     if (code && kafka_is_poison(code))
         return refuse(kafka, ev, &msg, token, rd_kafka_err2str(code), topic, err);
     if (code)

@@ -247,6 +247,9 @@ bool kafka_is_dead(const struct kafka *kafka, const rd_kafka_message_t *msg);
 void kafka_give_up_dead(struct kafka *kafka, const rd_kafka_message_t *msg);
 
 /* ---- kafka.c ---- */
+/* Give a copy to librdkafka. headers: NULL, or taken. RD_KAFKA_RESP_ERR__QUEUE_FULL: no room now. */
+rd_kafka_resp_err_t kafka_produce(struct kafka *kafka, const struct kafka_message *msg,
+                                  int64_t time_ms, uint64_t token, rd_kafka_headers_t *headers);
 /* librdkafka has this event. */
 void kafka_was_sent(struct kafka *kafka, uint64_t token, size_t len);
 

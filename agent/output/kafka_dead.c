@@ -88,21 +88,14 @@ static rd_kafka_headers_t *make_headers(struct kafka *kafka, rd_kafka_headers_t 
 static rd_kafka_resp_err_t produce(struct kafka *kafka, const struct dead_event *event,
                                    rd_kafka_headers_t *had)
 {
-    rd_kafka_topic_t *topic =
-        kafka_topic_handle(kafka, kafka->producer, (unsigned)kafka->dead.topic);
-    if (!topic)
-        return rd_kafka_last_error();
-    rd_kafka_headers_t *headers = make_headers(kafka, had, event);
-    rd_kafka_resp_err_t code = rd_kafka_producev(
-        kafka->producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-        RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-        RD_KAFKA_V_VALUE((void *)(uintptr_t)event->bytes, event->len),
-        RD_KAFKA_V_KEY(event->key, event->key_len), RD_KAFKA_V_TIMESTAMP(event->time_ms),
-        RD_KAFKA_V_OPAQUE(kafka_pack_token(event->token, (uint32_t)event->token & 0x7fffffff)),
-        RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
-    if (code)
-        rd_kafka_headers_destroy(headers);
-    return code;
+    const struct kafka_message msg = {.topic = (unsigned)kafka->dead.topic,
+                                      .key = event->key,
+                                      .key_len = event->key_len,
+                                      .value = event->bytes,
+                                      .len = event->len,
+                                      .spread = (uint32_t)event->token & 0x7fffffff};
+    return kafka_produce(kafka, &msg, event->time_ms, event->token,
+                         make_headers(kafka, had, event));
 }
 
 static void say(const struct kafka *kafka, const struct dead_event *event)
