@@ -80,14 +80,14 @@ rd_kafka_resp_err_t kafka_produce(struct kafka *kafka, const struct kafka_messag
 {
     rd_kafka_topic_t *topic = kafka_topic_handle(kafka, kafka->producer, msg->topic);
     rd_kafka_resp_err_t code =
-        topic ? rd_kafka_producev(
-                    kafka->producer->rk, RD_KAFKA_V_RKT(topic),
-                    RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-                    RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                    RD_KAFKA_V_VALUE((void *)(uintptr_t)msg->value, msg->len),
-                    RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(time_ms),
-                    RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)),
-                    RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END)
+        topic ? rd_kafka_producev(kafka->producer->rk, RD_KAFKA_V_RKT(topic),
+                                  RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
+                                  RD_KAFKA_V_VALUE((void *)(uintptr_t)msg->value, msg->len),
+                                  RD_KAFKA_V_KEY(msg->key, msg->key_len),
+                                  RD_KAFKA_V_TIMESTAMP(time_ms),
+                                  RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)),
+                                  RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END)
               : rd_kafka_last_error();
     if (code && headers)
         rd_kafka_headers_destroy(headers);

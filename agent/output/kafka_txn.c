@@ -144,9 +144,7 @@ static bool is_of_coordinator(const char *text)
 void kafka_txn_note_error(struct kafka *kafka, rd_kafka_resp_err_t code, const char *text)
 {
     kafka->txn.is_doubtful |= is_of_coordinator(text);
-    kafka->txn.is_suspect |= code == RD_KAFKA_RESP_ERR__FENCED ||
-                             code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
-                             code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
+    kafka->txn.is_suspect |= txn_is_fenced(code);
 }
 
 static void due(void *arg)

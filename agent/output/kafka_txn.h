@@ -78,6 +78,9 @@ enum txn_job txn_thread_result(struct txn_thread *thread, const struct txn_resul
 void txn_thread_leave(struct txn_thread *thread);
 void txn_thread_free(struct txn_thread *thread);
 
+/* Does somebody else have the id, or did the brokers end the transaction themselves? */
+bool txn_is_fenced(rd_kafka_resp_err_t code);
+
 /* What a transaction needs, one after the other, without leaving a trace but the id: for `test output`; any thread, no loop. */
 enum txn_outcome txn_try(const struct txn_thread_config *config, struct txn_result *result);
 

@@ -70,7 +70,6 @@ void kafka_txn_say_fenced(const struct kafka *kafka)
 
 static void be_fenced(struct kafka *kafka)
 {
-    kafka->txn.state = TXN_FENCED;
     kafka->stats.is_fenced = 1;
     kafka->must_replace = false;
     kafka_txn_stop(kafka);
@@ -119,7 +118,6 @@ static void say_failure(const struct kafka *kafka, const struct txn_result *resu
 static void break_down(struct kafka *kafka, const struct txn_result *result)
 {
     say_failure(kafka, result);
-    kafka->txn.is_suspect |= result->is_fenced;
     kafka_must_replace(kafka);
     kafka_watch(kafka);
 }

@@ -48,7 +48,7 @@ static bool must_end(struct txn_thread *thread)
 
 enum answer { ANSWER_OK, ANSWER_LATER, ANSWER_ABORT, ANSWER_BROKEN };
 
-static bool is_fenced(rd_kafka_resp_err_t code)
+bool txn_is_fenced(rd_kafka_resp_err_t code)
 {
     return code == RD_KAFKA_RESP_ERR__FENCED || code == RD_KAFKA_RESP_ERR_PRODUCER_FENCED ||
            code == RD_KAFKA_RESP_ERR_INVALID_PRODUCER_EPOCH;
@@ -62,7 +62,7 @@ static void note(struct txn_thread *thread, rd_kafka_resp_err_t code, const char
     if (code == RD_KAFKA_RESP_ERR__FATAL)
         code = rd_kafka_fatal_error(thread->conf.rk, fatal, sizeof fatal);
     result->code = code;
-    result->is_fenced |= is_fenced(code);
+    result->is_fenced |= txn_is_fenced(code);
     const char *extra =
         strstr(text, " (after "); /* how long it took would make the same look new */
     const char *rest = extra ? strchr(extra, ')') : NULL;
@@ -102,18 +102,8 @@ static enum answer look(struct txn_thread *thread)
     struct txn_result *result = &thread->result;
     const struct mark_reader reader = {
         .conf = thread->conf.reader, .topic = thread->topic, .timeout_ms = thread->conf.timeout_ms};
-    enum answer answer;
-    switch (txn_read_mark(&reader, result)) {
-    case 0:
-        answer = ANSWER_OK;
-        break;
-    case 1:
-        answer = ANSWER_LATER;
-        break;
-    default:
-        answer = ANSWER_BROKEN;
-    }
-    return answer;
+    int rc = txn_read_mark(&reader, result);
+    return rc == 0 ? ANSWER_OK : rc > 0 ? ANSWER_LATER : ANSWER_BROKEN;
 }
 
 static enum answer store_mark(struct txn_thread *thread)
@@ -192,12 +182,33 @@ static enum txn_outcome do_end(struct txn_thread *thread)
     return answer == ANSWER_OK ? begin(thread, TXN_DONE) : TXN_BROKEN;
 }
 
+static void init(struct txn_thread *thread, const struct txn_thread_config *config)
+{
+    *thread = (struct txn_thread) {.conf = *config,
+                                   .group = mem_dup(config->group),
+                                   .topic = mem_dup(config->topic),
+                                   .io = {.fd = -1},
+                                   .mark = BUF_INIT};
+    pthread_mutex_init(&thread->lock, NULL);
+    pthread_cond_init(&thread->given, NULL);
+}
+
+static void release(struct txn_thread *thread)
+{
+    if (thread->io.fd >= 0)
+        close(thread->io.fd);
+    pthread_mutex_destroy(&thread->lock);
+    pthread_cond_destroy(&thread->given);
+    buf_free(&thread->mark);
+    free(thread->group);
+    free(thread->topic);
+    rd_kafka_conf_destroy(thread->conf.reader);
+}
+
 enum txn_outcome txn_try(const struct txn_thread_config *config, struct txn_result *result)
 {
-    struct txn_thread thread = {
-        .conf = *config, .lock = PTHREAD_MUTEX_INITIALIZER, .mark = BUF_INIT};
-    thread.group = mem_dup(config->group);
-    thread.topic = mem_dup(config->topic);
+    struct txn_thread thread;
+    init(&thread, config);
     buf_puts(&thread.mark, "0 test");
     enum txn_outcome outcome = do_start(&thread);
     if (outcome == TXN_DONE && store_mark(&thread) != ANSWER_OK)
@@ -206,10 +217,7 @@ enum txn_outcome txn_try(const struct txn_thread_config *config, struct txn_resu
     if (outcome == TXN_DONE)
         (void)answer_of(&thread, "",
                         rd_kafka_abort_transaction(config->rk, -1)); /* else time does */
-    buf_free(&thread.mark);
-    free(thread.group);
-    free(thread.topic);
-    rd_kafka_conf_destroy(thread.conf.reader);
+    release(&thread);
     return outcome;
 }
 
@@ -278,31 +286,15 @@ static int open_thread(struct txn_thread *thread, struct err *err)
     return 0;
 }
 
-static void release(struct txn_thread *thread)
-{
-    if (thread->io.fd >= 0)
-        close(thread->io.fd);
-    pthread_mutex_destroy(&thread->lock);
-    pthread_cond_destroy(&thread->given);
-    buf_free(&thread->mark);
-    free(thread->group);
-    free(thread->topic);
-    rd_kafka_conf_destroy(thread->conf.reader);
-    free(thread);
-}
-
 int txn_thread_new(struct txn_thread **out, const struct txn_thread_config *config, struct err *err)
 {
     struct txn_thread *thread = mem_zero(1, sizeof *thread);
-    thread->conf = *config;
-    thread->mark = (struct buf)BUF_INIT;
-    thread->group = mem_dup(config->group);
-    thread->topic = mem_dup(config->topic);
-    thread->io = (struct loop_io) {.fd = -1, .ready = rang, .arg = thread};
-    pthread_mutex_init(&thread->lock, NULL);
-    pthread_cond_init(&thread->given, NULL);
+    init(thread, config);
+    thread->io.ready = rang;
+    thread->io.arg = thread;
     if (open_thread(thread, err)) {
         release(thread);
+        free(thread);
         return -1;
     }
     *out = thread;
@@ -346,4 +338,5 @@ void txn_thread_free(struct txn_thread *thread)
 {
     pthread_join(thread->thread, NULL);
     release(thread);
+    free(thread);
 }
