@@ -5,29 +5,12 @@
 
 #include <stdlib.h>
 
-static void put_member(struct buf *out, const char *before, const char *text)
-{
-    buf_puts(out, before);
-    json_string(out, text);
-}
-
-static void put_agent(struct buf *out, const struct event_agent *agent, const char *type)
-{
-    put_member(out, "\"host\":{\"name\":", agent->name);
-    put_member(out, "},\"agent\":{\"name\":", agent->name);
-    put_member(out, ",\"type\":", type);
-    put_member(out, ",\"version\":", agent->version);
-    put_member(out, ",\"id\":", agent->id);
-    put_member(out, ",\"ephemeral_id\":", agent->ephemeral_id);
-    put_member(out, "},\"ecs\":{\"version\":", ECS_VERSION);
-    buf_puts(out, "}");
-}
-
 /* Beside event.module and event.dataset, which parsers write: as they do it. */
 static void put_input(struct buf *out, const struct input_settings *in)
 {
-    put_member(out, ",\"input\":{\"type\":", in->event.type);
-    buf_puts(out, "}");
+    buf_puts(out, ",\"input\":{\"type\":");
+    json_string(out, in->event.type);
+    buf_putc(out, '}');
     if (in->module_name)
         buf_printf(out, ",\"event\":{\"module\":\"%s\",\"dataset\":\"%s.%s\"}", in->module_name,
                    in->module_name, in->module_set);
@@ -52,7 +35,7 @@ void sender_known(void *arg, unsigned route, struct buf *json)
     const struct sender *sender = arg;
     const struct sample_kind *kind = route >= events_route(sender) ? kind_of(sender, route) : NULL;
     buf_putc(json, '{');
-    put_agent(json, &sender->agent, kind ? kind->beat : "filebeat");
+    event_put_agent(&sender->agent, kind ? kind->beat : "filebeat", NULL, json);
     if (kind)
         put_kind(json, kind);
     else

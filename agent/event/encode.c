@@ -101,6 +101,21 @@ static void put_member(struct buf *out, const char *before, const char *text)
     json_string(out, text);
 }
 
+void event_put_agent(const struct event_agent *agent, const char *beat, const char *host,
+                     struct buf *out)
+{
+    put_member(out, "\"ecs\":{\"version\":", ECS_VERSION);
+    put_member(out, "},\"host\":{\"name\":", agent->name);
+    if (host && *host)
+        buf_printf(out, ",%s", host);
+    put_member(out, "},\"agent\":{\"name\":", agent->name);
+    put_member(out, ",\"type\":", beat);
+    put_member(out, ",\"version\":", agent->version);
+    put_member(out, ",\"id\":", agent->id);
+    put_member(out, ",\"ephemeral_id\":", agent->ephemeral_id);
+    buf_putc(out, '}');
+}
+
 static void make_tail(struct encoder *enc, const struct event_agent *agent,
                       const struct event_input *input, const struct source *src)
 {
@@ -110,14 +125,9 @@ static void make_tail(struct encoder *enc, const struct event_agent *agent,
     buf_printf(tail, ",\"device_id\":\"%llu\",\"inode\":\"%llu\"}},\"input\":{\"type\":",
                (unsigned long long)src->id.dev, (unsigned long long)src->id.ino);
     json_string(tail, input->type);
-    put_member(tail, "},\"ecs\":{\"version\":", ECS_VERSION);
-    put_member(tail, "},\"host\":{\"name\":", agent->name);
-    put_member(tail, "},\"agent\":{\"name\":", agent->name);
-    put_member(tail, ",\"type\":", agent->beat);
-    put_member(tail, ",\"version\":", agent->version);
-    put_member(tail, ",\"id\":", agent->id);
-    put_member(tail, ",\"ephemeral_id\":", agent->ephemeral_id);
-    buf_puts(tail, *input->extra ? "}," : "}");
+    buf_puts(tail, "},");
+    event_put_agent(agent, agent->beat, NULL, tail);
+    buf_puts(tail, *input->extra ? "," : "");
     buf_puts(tail, input->extra);
     buf_putc(tail, '}');
 }

@@ -48,6 +48,11 @@ struct event_agent {
     const char *name;              /* agent.name and host.name */
 };
 
+/* Append ecs, host and agent, with commas between and none around. beat: agent.type; host: more members of it, ready JSON;
+ * NULL or "" = none. */
+void event_put_agent(const struct event_agent *agent, const char *beat, const char *host,
+                     struct buf *out);
+
 /* What every event of one input has. */
 struct event_input {
     const char *type;   /* "filestream" */

@@ -59,13 +59,7 @@ void sample_end(const struct event_agent *agent, const struct sample *sample, co
 void sample_end_of(const struct event_agent *agent, const char *beat, const char *host,
                    const char *extra, struct buf *out)
 {
-    buf_puts(out, ",\"ecs\":{\"version\":\"" ECS_VERSION "\"},\"host\":{\"name\":");
-    json_string(out, agent->name);
-    if (host && *host)
-        buf_printf(out, ",%s", host);
-    buf_puts(out, "},\"agent\":{\"name\":");
-    json_string(out, agent->name);
-    buf_printf(out, ",\"type\":\"%s\",\"version\":\"%s\",\"id\":\"%s\",\"ephemeral_id\":\"%s\"}",
-               beat, agent->version, agent->id, agent->ephemeral_id);
+    buf_putc(out, ',');
+    event_put_agent(agent, beat, host, out);
     buf_printf(out, "%s%s}", *extra ? "," : "", extra);
 }
