@@ -102,12 +102,11 @@ struct input_settings {
 /* What is measured or asked, as outputs and the spools of events tell it apart: one for each metricset of each module, and one
  * for each monitor (its type, its id). */
 struct sample_kind {
-    char *key;        /* name of its source in that spool */
-    const char *beat; /* agent.type; static, as the next two */
-    const char *module, *set;
+    enum event_lane lane;
+    char *key;                           /* name of its source in the spool of its lane */
+    const char *module, *set;            /* borrowed */
     const struct input_settings *labels; /* its tags and fields */
     char *extra;                         /* the same as ready members */
-    enum event_lane lane;
 };
 
 /* A metricset that is looked at, here or at one server. */
@@ -231,13 +230,13 @@ const struct web_options *metric_server(const struct metric_job *job);
 
 /* ---- kinds.c ---- */
 
-/* One more kind; its number. labels are borrowed. */
-unsigned kinds_add(struct settings *settings, const char *beat, const char *module, const char *set,
-                   const struct input_settings *labels);
+/* One more kind; its number. module, set and labels are borrowed. */
+unsigned kinds_add(struct settings *settings, enum event_lane lane, const char *module,
+                   const char *set, const struct input_settings *labels);
 /* Ready members of all; when there will be no more. */
 void kinds_finish(struct settings *settings, struct problems *problems);
 void kinds_free(struct settings *settings);
-/* That a source in the samples' spool is of; the first one if that is not configured any more. */
+/* That a source in a spool of events is of; the first one if that is not configured any more. */
 unsigned kinds_find(const struct settings *settings, const struct source *src);
 
 /* ---- fields.c ---- */

@@ -51,7 +51,7 @@ static void add_kind(struct settings *set, size_t i, struct problems *problems)
     if (at_root && (fields_check_names(set->globals.fields, own_names, &err) ||
                     fields_check_names(own->fields, own_names, &err)))
         problems_error(problems, NULL, "%s", err.text);
-    kinds_add(set, event_lanes[EVENTS_HEARTBEATS].beat, monitor->type->name, monitor->id, labels);
+    kinds_add(set, EVENTS_HEARTBEATS, monitor->type->name, monitor->id, labels);
 }
 
 /* tags, fields, observer: the same in each of its events. */

@@ -4,32 +4,22 @@
 
 #include <stdlib.h>
 
-static enum event_lane lane_of_beat(const char *beat)
-{
-    enum event_lane lane = 0;
-    while (lane < EVENT_LANES - 1 && strcmp(event_lanes[lane].beat, beat) != 0)
-        lane++;
-    return lane;
-}
-
-static unsigned count_same(const struct settings *settings, const char *beat, const char *module,
-                           const char *set)
+static unsigned count_same(const struct settings *settings, enum event_lane lane,
+                           const char *module, const char *set)
 {
     unsigned n = 0;
     for (size_t i = 0; i < settings->n_kinds; i++)
-        n += strcmp(settings->kinds[i].beat, beat) == 0 &&
-             strcmp(settings->kinds[i].module, module) == 0 &&
+        n += settings->kinds[i].lane == lane && strcmp(settings->kinds[i].module, module) == 0 &&
              strcmp(settings->kinds[i].set, set) == 0;
     return n;
 }
 
 /* The second of two alike is "system.cpu#2". */
-unsigned kinds_add(struct settings *settings, const char *beat, const char *module, const char *set,
-                   const struct input_settings *labels)
+unsigned kinds_add(struct settings *settings, enum event_lane lane, const char *module,
+                   const char *set, const struct input_settings *labels)
 {
-    unsigned n_same = count_same(settings, beat, module, set);
-    struct sample_kind kind = {
-        .beat = beat, .module = module, .set = set, .labels = labels, .lane = lane_of_beat(beat)};
+    unsigned n_same = count_same(settings, lane, module, set);
+    struct sample_kind kind = {.lane = lane, .module = module, .set = set, .labels = labels};
     kind.key =
         n_same ? mem_printf("%s.%s#%u", module, set, n_same + 1) : mem_printf("%s.%s", module, set);
     settings->kinds = mem_grow(settings->kinds, settings->n_kinds + 1, sizeof *settings->kinds);

@@ -35,7 +35,7 @@ void sender_known(void *arg, unsigned route, struct buf *json)
     const struct sender *sender = arg;
     const struct sample_kind *kind = route >= events_route(sender) ? kind_of(sender, route) : NULL;
     buf_putc(json, '{');
-    event_put_agent(&sender->agent, kind ? kind->beat : "filebeat", NULL, json);
+    event_put_agent(&sender->agent, beat_of(sender, route), NULL, json);
     if (kind)
         put_kind(json, kind);
     else

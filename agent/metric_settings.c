@@ -152,7 +152,8 @@ static void add_set(const struct reading *r, const struct metricset *set)
     for (size_t i = 0; i < r->item->n_jobs; i++)
         if (r->item->jobs[i].set == set)
             return; /* named twice */
-    unsigned kind = kinds_add(r->settings, "metricbeat", set->module, set->name, &r->item->labels);
+    unsigned kind =
+        kinds_add(r->settings, EVENTS_METRICS, set->module, set->name, &r->item->labels);
     if (!set->page)
         add_job(r, set, kind, NULL);
     else if (hosts->n == 0)
@@ -280,7 +281,7 @@ void metrics_read(struct settings *settings, struct problems *problems)
     static const struct input_settings no_labels;
     const struct node *list = node_get(config_root(settings->config), "metricbeat.modules");
     if (settings->globals.metrics_events)
-        kinds_add(settings, "metricbeat", "posta", "stats", &no_labels);
+        kinds_add(settings, EVENTS_METRICS, "posta", "stats", &no_labels);
     if (node_kind(list) != NODE_NULL && node_kind(list) != NODE_LIST)
         problems_error(problems, list, "metricbeat.modules: expected a list of modules, found %s",
                        node_kind_name(list));

@@ -33,7 +33,7 @@ static const char *route_text(void *arg, unsigned route, const char *field)
     const struct sender *sender = arg;
     bool is_events = route >= events_route(sender);
     if (strcmp(field, "agent.type") == 0)
-        return is_events ? kind_of(sender, route)->beat : "filebeat";
+        return beat_of(sender, route);
     if (strcmp(field, "agent.id") == 0)
         return sender->agent.id;
     if (strcmp(field, "agent.name") == 0 || strcmp(field, "host.name") == 0)

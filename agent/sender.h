@@ -204,6 +204,12 @@ static inline const struct sample_kind *kind_of(const struct sender *sender, uns
 {
     return &sender->conf.settings->kinds[route - events_route(sender)];
 }
+/* agent.type */
+static inline const char *beat_of(const struct sender *sender, unsigned route)
+{
+    bool is_events = route >= events_route(sender);
+    return is_events ? event_lanes[kind_of(sender, route)->lane].beat : sender->agent.beat;
+}
 static inline const struct input_settings *input_of(const struct sender *sender, unsigned route)
 {
     return &sender->conf.settings->inputs[route];

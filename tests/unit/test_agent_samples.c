@@ -13,8 +13,8 @@ struct beside {
 static char first_key[] = "posta.stats", second_key[] = "system.cpu", no_extra[] = "";
 static const struct input_settings no_labels;
 static struct sample_kind kinds[] = {
-    {first_key, "metricbeat", "posta", "stats", &no_labels, no_extra, EVENTS_METRICS},
-    {second_key, "metricbeat", "system", "cpu", &no_labels, no_extra, EVENTS_METRICS},
+    {EVENTS_METRICS, first_key, "posta", "stats", &no_labels, no_extra},
+    {EVENTS_METRICS, second_key, "system", "cpu", &no_labels, no_extra},
 };
 
 static void changed(void *arg, bool marks_moved)
