@@ -109,8 +109,8 @@ static const struct input_settings *input_of(const struct taking *taking, const 
 /* Without a configuration: what the spool knows. */
 static void plain_event(struct buf *out, const struct line *line, const struct look_record *rec)
 {
-    char time[EVENT_TIME_BYTES];
-    event_time(rec->chunk.read_ns / NS_PER_MS, time);
+    char time[TIME_TEXT_BYTES];
+    time_text(rec->chunk.read_ns / NS_PER_MS, time);
     buf_clear(out);
     buf_printf(out, "{\"@timestamp\":\"%s\",\"message\":\"", time);
     json_escape(out, line->text, line->len);

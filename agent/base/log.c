@@ -3,12 +3,12 @@
 #include <posta/json.h>
 #include <posta/log.h>
 #include <posta/loop.h>
+#include <posta/time_text.h>
 
 #include <posta/bytes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 static struct log_config log_conf = {.level = LOG_INFO};
@@ -35,16 +35,6 @@ static bool is_selected(const char *part)
     return false;
 }
 
-static void format_time(char text[static 32])
-{
-    int64_t now = clock_wall_ns();
-    time_t seconds = (time_t)(now / NS_PER_S);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    size_t used = strftime(text, 32, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + used, 32 - used, ".%03dZ", (int)(now % NS_PER_S / NS_PER_MS));
-}
-
 static void write_line(struct buf *line)
 {
     buf_putc(line, '\n');
@@ -55,8 +45,8 @@ static void write_line(struct buf *line)
 
 static void write_json(enum log_level level, const char *part, const char *text)
 {
-    char stamp[32];
-    format_time(stamp);
+    char stamp[TIME_TEXT_BYTES];
+    time_text(clock_wall_ns() / NS_PER_MS, stamp);
     struct buf line = BUF_INIT;
     buf_printf(&line,
                "{\"log.level\":\"%s\",\"@timestamp\":\"%s\",\"log.logger\":\"%s\",\"message\":",
@@ -68,8 +58,8 @@ static void write_json(enum log_level level, const char *part, const char *text)
 
 static void write_text(enum log_level level, const char *part, const char *text)
 {
-    char stamp[32];
-    format_time(stamp);
+    char stamp[TIME_TEXT_BYTES];
+    time_text(clock_wall_ns() / NS_PER_MS, stamp);
     struct buf line = BUF_INIT;
     buf_printf(&line, "%s %s %s: ", stamp, level_tags[level], part);
     for (const char *c = text; *c; c++) /* a name from outside must not forge a line */

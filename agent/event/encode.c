@@ -17,59 +17,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
-enum { OFFSET_DIGITS = 12, STAMP_LEN = EVENT_TIME_BYTES - 1, STAMP_AT = 15 };
-#define LAST_MS INT64_C(253402300799999) /* the end of the year 9999 */
-
-static void put_digits(char *at, int value, int n)
-{
-    for (; n > 0; n--, value /= 10)
-        at[n - 1] = (char)('0' + value % 10);
-}
-
-/* "2026-11-22": days are counted in years that begin in March, whose last day is the leap day. */
-static void put_date(char *at, int64_t days)
-{
-    int64_t since_march_0 = days + 719468;
-    int64_t era = (since_march_0 >= 0 ? since_march_0 : since_march_0 - 146096) / 146097;
-    int day_of_era = (int)(since_march_0 - era * 146097);
-    int year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
-    int day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    int month = (5 * day_of_year + 2) / 153; /* from March */
-    put_digits(at, (int)(era * 400) + year_of_era + (month >= 10), 4);
-    put_digits(at + 5, month < 10 ? month + 3 : month - 9, 2);
-    put_digits(at + 8, day_of_year - (153 * month + 2) / 5 + 1, 2);
-}
-
-static void put_clock(char *at, int second_of_day)
-{
-    put_digits(at, second_of_day / 3600, 2);
-    put_digits(at + 3, second_of_day / 60 % 60, 2);
-    put_digits(at + 6, second_of_day % 60, 2);
-}
-
-/* STAMP_LEN bytes, for years 0 to 9999. What did not change is left. */
-static void format_stamp(struct stamp *stamp, int64_t ms)
-{
-    if (ms == stamp->ms)
-        return;
-    int64_t seconds = ms >= 0 ? ms / 1000 : (ms - 999) / 1000;
-    int64_t days = seconds >= 0 ? seconds / 86400 : (seconds - 86399) / 86400;
-    if (stamp->ms < 0 || ms < 0 || days != stamp->ms / 86400000) {
-        memcpy(stamp->text, "0000-00-00T00:00:00.000Z", STAMP_LEN + 1);
-        put_date(stamp->text, days);
-    }
-    put_clock(stamp->text + 11, (int)(seconds - days * 86400));
-    put_digits(stamp->text + STAMP_LEN - 4, (int)(ms - seconds * 1000), 3);
-    stamp->ms = ms;
-}
-
-void event_time(int64_t ms, char text[static EVENT_TIME_BYTES])
-{
-    struct stamp stamp = {.ms = -1};
-    format_stamp(&stamp, ms);
-    memcpy(text, stamp.text, EVENT_TIME_BYTES);
-}
+enum { OFFSET_DIGITS = 12, STAMP_LEN = TIME_TEXT_BYTES - 1, STAMP_AT = 15 };
 
 static size_t put_id(struct buf *head, const char *before, const char *key)
 {
@@ -137,7 +85,7 @@ void encoder_begin(struct encoder *enc, const struct event_agent *agent,
 {
     char key[SOURCE_KEY_LEN + 1];
     source_key(src, key);
-    format_stamp(&enc->read, read_ns / NS_PER_MS);
+    time_stamp_set(&enc->read, read_ns / NS_PER_MS);
     make_head(enc, agent, key);
     make_tail(enc, agent, input, src);
     enc->limit_bytes = input->limit_bytes;
@@ -263,13 +211,13 @@ static void merge(struct encoder *enc, const struct record *rec, struct buf *out
 
 bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *out)
 {
-    bool has_time = rec->time_ms > 0 && rec->time_ms <= LAST_MS;
+    bool has_time = rec->time_ms > 0 && rec->time_ms <= TIME_TEXT_LAST_MS;
     bool is_cut = (rec->flags & RECORD_TRUNCATED) || rec->len > enc->limit_bytes;
     buf_clear(out);
     buf_append(out, enc->head.data, enc->event_at);
     put_offset_digits(enc, out->data, rec->offset);
     if (has_time) {
-        format_stamp(&enc->line, rec->time_ms);
+        time_stamp_set(&enc->line, rec->time_ms);
         memcpy(out->data + STAMP_AT, enc->line.text, STAMP_LEN);
     }
     put_event(enc, rec, has_time, out);

@@ -6,6 +6,7 @@
 #include <posta/charset.h>
 #include <posta/record.h>
 #include <posta/source.h>
+#include <posta/time_text.h>
 #include <stdbool.h>
 
 /* ---- line.c ---- */
@@ -36,10 +37,6 @@ bool line_next(struct lines *lines, struct line *line);
 
 #define ECS_VERSION "8.0.0"
 
-/* "2026-11-22T07:08:57.146Z", for years 0 to 9999. */
-enum { EVENT_TIME_BYTES = 25 };
-void event_time(int64_t ms, char text[static EVENT_TIME_BYTES]);
-
 /* What every event of this process has. All borrowed for the life of the encoder. */
 struct event_agent {
     const char *beat; /* @metadata.beat and agent.type */
@@ -60,20 +57,14 @@ struct event_input {
     size_t limit_bytes; /* longer lines are cut, marked truncated */
 };
 
-/* A time as text, kept for the next line of the same millisecond or second. */
-struct stamp {
-    char text[32];
-    int64_t ms;
-};
-
 struct encoder {
     struct buf head; /* up to the message */
     struct buf tail; /* behind log.offset */
     size_t id_at[2]; /* where the offset digits of the two ids stand in head */
     size_t event_at; /* where the members of event go on in head */
     size_t limit_bytes;
-    struct stamp read, line; /* when the chunk was read; what a line said */
-    struct merger *merger;   /* made when it is needed */
+    struct time_stamp read, line; /* when the chunk was read; what a line said */
+    struct merger *merger;        /* made when it is needed */
 };
 
 #define ENCODER_INIT                                                                               \

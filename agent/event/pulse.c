@@ -12,10 +12,10 @@
 
 void pulse_begin(const struct event_agent *agent, const struct pulse *pulse, struct buf *out)
 {
-    char id[SAMPLE_ID_LEN + 1], time[EVENT_TIME_BYTES];
+    char id[SAMPLE_ID_LEN + 1], time[TIME_TEXT_BYTES];
     char *who = mem_printf("%s/heartbeat", agent->id); /* samples count for themselves */
     sample_id(who, pulse->time_ns, pulse->number, id);
-    event_time(pulse->time_ns / NS_PER_MS, time);
+    time_text(pulse->time_ns / NS_PER_MS, time);
     buf_clear(out);
     buf_printf(out,
                "{\"@timestamp\":\"%s\",\"@metadata\":{\"beat\":\"heartbeat\",\"type\":\"_doc\",",

@@ -27,9 +27,9 @@ void sample_id(const char *who, int64_t time_ns, uint64_t number, char id[static
 
 void sample_begin(const struct event_agent *agent, const struct sample *sample, struct buf *out)
 {
-    char id[SAMPLE_ID_LEN + 1], time[EVENT_TIME_BYTES];
+    char id[SAMPLE_ID_LEN + 1], time[TIME_TEXT_BYTES];
     sample_id(agent->id, sample->time_ns, sample->number, id);
-    event_time(sample->time_ns / NS_PER_MS, time);
+    time_text(sample->time_ns / NS_PER_MS, time);
     buf_clear(out);
     buf_printf(out,
                "{\"@timestamp\":\"%s\",\"@metadata\":{\"beat\":\"metricbeat\",\"type\":\"_doc\",",

@@ -3,10 +3,11 @@
  */
 #include "heartbeat.h"
 
+#include <posta/time_text.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static void put_text(struct members *event, const char *name, const char *text)
 {
@@ -21,12 +22,8 @@ static void put_us(struct members *event, const char *name, int64_t ns)
 
 static void put_time(struct members *event, const char *name, int64_t wall_ns)
 {
-    char text[64];
-    struct tm tm;
-    time_t seconds = (time_t)(wall_ns / NS_PER_S);
-    gmtime_r(&seconds, &tm);
-    size_t len = strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + len, sizeof text - len, ".%03dZ", (int)(wall_ns % NS_PER_S / NS_PER_MS));
+    char text[TIME_TEXT_BYTES];
+    time_text(wall_ns / NS_PER_MS, text);
     put_text(event, name, text);
 }
 

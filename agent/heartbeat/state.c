@@ -7,10 +7,11 @@
  */
 #include "heartbeat.h"
 
+#include <posta/time_text.h>
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 const char *status_name(enum status status)
 {
@@ -91,15 +92,6 @@ bool state_record(struct state *state, const char *monitor_id, enum status statu
 
 /* ---- telling ---- */
 
-static void put_time(struct buf *out, int64_t wall_ns)
-{
-    struct tm tm;
-    time_t seconds = (time_t)(wall_ns / NS_PER_S);
-    gmtime_r(&seconds, &tm);
-    buf_printf(out, "\"%04d-%02d-%02dT%02d:%02d:%02d.%03dZ\"", tm.tm_year + 1900, tm.tm_mon + 1,
-               tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(wall_ns % NS_PER_S / NS_PER_MS));
-}
-
 static void put_history(struct buf *out, const struct state *state)
 {
     buf_putc(out, '[');
@@ -111,10 +103,11 @@ static void put_history(struct buf *out, const struct state *state)
 static void put_one(struct members *event, const char *prefix, const struct state *state)
 {
     const char *before = event->prefix;
+    char started[TIME_TEXT_BYTES];
+    time_text(state->started_ns / NS_PER_MS, started);
     event->prefix = prefix;
     members_text(event, "id", state->id, strlen(state->id));
-    members_name(event, "started_at");
-    put_time(&event->json, state->started_ns);
+    members_text(event, "started_at", started, TIME_TEXT_BYTES - 1);
     members_u64(event, "duration_ms", (uint64_t)(state->duration_ns / NS_PER_MS));
     const char *status = status_name(state->status);
     members_text(event, "status", status, strlen(status));

@@ -6,9 +6,9 @@
 #include "process.h"
 
 #include <posta/json.h>
+#include <posta/time_text.h>
 
 #include <stdio.h>
-#include <time.h>
 
 enum { ARGS_BYTES = 4096, LINK_BYTES = 4096, FDS_MAX = 100000 };
 
@@ -100,24 +100,25 @@ static void put_link(struct process_detail *d, const struct process *p, const ch
         members_text(event, field, target, strlen(target));
 }
 
-static void start_time(const struct process_detail *d, const struct process *p,
-                       char text[static 32])
-{
-    time_t seconds = (time_t)(d->host->boot_s + p->start_ticks / 100);
-    struct tm tm;
-    if (!gmtime_r(&seconds, &tm) || strftime(text, 32, "%Y-%m-%dT%H:%M:%S.000Z", &tm) == 0)
-        text[0] = '\0';
-}
-
 static void put_text(struct members *event, const char *name, const char *text)
 {
     if (*text)
         members_text(event, name, text, strlen(text));
 }
 
+static void put_start(const struct process_detail *d, const struct process *p, const char *name,
+                      struct members *event)
+{
+    char text[TIME_TEXT_BYTES];
+    uint64_t seconds = d->host->boot_s + p->start_ticks / 100;
+    if (seconds > TIME_TEXT_LAST_MS / 1000)
+        return;
+    time_text((int64_t)seconds * 1000, text);
+    put_text(event, name, text);
+}
+
 static void put_root(struct process_detail *d, const struct process *p, struct members *event)
 {
-    char started[32];
     put_text(event, "process.name", p->name);
     members_u64(event, "process.pid", p->pid);
     members_u64(event, "process.parent.pid", p->ppid);
@@ -126,8 +127,7 @@ static void put_root(struct process_detail *d, const struct process *p, struct m
     put_args(d, p, event);
     put_link(d, p, "exe", "process.executable", event);
     put_link(d, p, "cwd", "process.working_directory", event);
-    start_time(d, p, started);
-    put_text(event, "process.cpu.start_time", started);
+    put_start(d, p, "process.cpu.start_time", event);
     if (p->pct >= 0)
         members_float(event, "process.cpu.pct", p->pct / d->host->n_cores);
     if (d->host->total_bytes != NO_VALUE)
@@ -139,9 +139,7 @@ static void put_root(struct process_detail *d, const struct process *p, struct m
 static void put_cpu(struct process_detail *d, const struct process *p, struct members *event)
 {
     uint64_t ms = (p->user_ticks + p->system_ticks) * 10;
-    char started[32];
-    start_time(d, p, started);
-    put_text(event, "cpu.start_time", started);
+    put_start(d, p, "cpu.start_time", event);
     members_u64(event, "cpu.total.value", ms);
     if (p->pct >= 0) {
         members_float(event, "cpu.total.pct", p->pct);
