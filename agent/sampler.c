@@ -99,7 +99,7 @@ static void fail(struct run *run, const struct err *err)
                     err->text);
     run->has_failed = true;
     clear(sampler);
-    members_text(&sampler->event, "error.message", err->text, strlen(err->text));
+    members_str(&sampler->event, "error.message", err->text);
     give(run);
 }
 

@@ -120,6 +120,12 @@ void members_text(struct members *members, const char *name, const char *text, s
     buf_putc(&members->json, '"');
 }
 
+void members_str(struct members *members, const char *name, const char *text)
+{
+    if (text)
+        members_text(members, name, text, strlen(text));
+}
+
 void members_bool(struct members *members, const char *name, bool value)
 {
     members_name(members, name);

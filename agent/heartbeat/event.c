@@ -9,12 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void put_text(struct members *event, const char *name, const char *text)
-{
-    if (text)
-        members_text(event, name, text, strlen(text));
-}
-
 static void put_us(struct members *event, const char *name, int64_t ns)
 {
     members_u64(event, name, ns > 0 ? (uint64_t)ns / 1000 : 0);
@@ -24,7 +18,7 @@ static void put_time(struct members *event, const char *name, int64_t wall_ns)
 {
     char text[TIME_TEXT_BYTES];
     time_text(wall_ns / NS_PER_MS, text);
-    put_text(event, name, text);
+    members_str(event, name, text);
 }
 
 /* From now until the next event of this target is due. */
@@ -44,36 +38,36 @@ static void put_monitor(struct probe *probe, const struct probe_result *result)
     struct members *event = &probe->event;
     char group[64];
     snprintf(group, sizeof group, "%s-%u", check->group, check->attempt);
-    put_text(event, "monitor.id", check->target->id);
-    put_text(event, "monitor.name", monitor->settings->name ? monitor->settings->name : "");
-    put_text(event, "monitor.type", monitor->type->name);
-    put_text(event, "monitor.status", status_name(result->type ? STATUS_DOWN : STATUS_UP));
+    members_str(event, "monitor.id", check->target->id);
+    members_str(event, "monitor.name", monitor->settings->name ? monitor->settings->name : "");
+    members_str(event, "monitor.type", monitor->type->name);
+    members_str(event, "monitor.status", status_name(result->type ? STATUS_DOWN : STATUS_UP));
     put_us(event, "monitor.duration.us", clock_mono_ns() - probe->begun_ns);
-    put_text(event, "monitor.check_group", group);
+    members_str(event, "monitor.check_group", group);
     if (probe->address)
-        put_text(event, "monitor.ip", probe->address->text);
+        members_str(event, "monitor.ip", probe->address->text);
     put_timespan(event, monitor);
 }
 
 static void put_url(struct members *event, const struct url *url)
 {
-    put_text(event, "url.full", url->full);
-    put_text(event, "url.scheme", url->scheme);
-    put_text(event, "url.domain", url->host);
+    members_str(event, "url.full", url->full);
+    members_str(event, "url.scheme", url->scheme);
+    members_str(event, "url.domain", url->host);
     if (url->port)
         members_u64(event, "url.port", url->port);
-    put_text(event, "url.path", url->path);
-    put_text(event, "url.query", url->query);
-    put_text(event, "url.username", url->user);
+    members_str(event, "url.path", url->path);
+    members_str(event, "url.query", url->query);
+    members_str(event, "url.username", url->user);
     if (url->has_password)
-        put_text(event, "url.password", "<hidden>");
+        members_str(event, "url.password", "<hidden>");
 }
 
 static void put_resolve(struct probe *probe)
 {
     if (!probe->check->resolve_ns || !probe->address)
         return;
-    put_text(&probe->event, "resolve.ip", probe->address->text);
+    members_str(&probe->event, "resolve.ip", probe->address->text);
     put_us(&probe->event, "resolve.rtt.us", probe->check->resolve_ns);
 }
 
@@ -81,13 +75,13 @@ static void put_summary(struct probe *probe, bool is_final)
 {
     const struct check *check = probe->check;
     struct members *event = &probe->event;
-    put_text(event, "summary.status", status_name(check->n_down ? STATUS_DOWN : STATUS_UP));
+    members_str(event, "summary.status", status_name(check->n_down ? STATUS_DOWN : STATUS_UP));
     members_u64(event, "summary.up", check->n_up);
     members_u64(event, "summary.down", check->n_down);
     members_u64(event, "summary.attempt", check->attempt);
     members_u64(event, "summary.max_attempts", check->target->monitor->settings->max_attempts);
     members_bool(event, "summary.final_attempt", is_final);
-    put_text(event, "summary.retry_group", check->group);
+    members_str(event, "summary.retry_group", check->group);
 }
 
 static void put_state(struct probe *probe, bool is_final)
@@ -106,11 +100,11 @@ void event_put(struct probe *probe, const struct probe_result *result, bool is_l
     put_monitor(probe, result);
     put_url(&probe->event, &probe->check->target->url);
     put_resolve(probe);
-    put_text(&probe->event, "service.name", monitor->settings->service_name);
+    members_str(&probe->event, "service.name", monitor->settings->service_name);
     if (result->type) {
-        put_text(&probe->event, "error.type", result->type);
-        put_text(&probe->event, "error.code", result->code);
-        put_text(&probe->event, "error.message", result->message);
+        members_str(&probe->event, "error.type", result->type);
+        members_str(&probe->event, "error.code", result->code);
+        members_str(&probe->event, "error.message", result->message);
     }
     if (!is_last)
         return;

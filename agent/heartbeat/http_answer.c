@@ -9,11 +9,6 @@
 #include <string.h>
 #include <strings.h>
 
-static void put_text(struct members *event, const char *name, const char *text)
-{
-    members_text(event, name, text, strlen(text));
-}
-
 /* ---- the body's digest ---- */
 
 struct http_digest {
@@ -236,7 +231,7 @@ void http_put_response(struct members *event, const struct web_answer *answer, b
 {
     members_u64(event, "http.response.status_code", (uint64_t)answer->status);
     if (answer->body_len)
-        put_text(event, "http.response.mime_type", mime_type(answer->body, answer->body_len));
+        members_str(event, "http.response.mime_type", mime_type(answer->body, answer->body_len));
     if (has_headers)
         put_headers(event, answer->headers);
     put_redirects(event, answer->redirects);

@@ -106,11 +106,10 @@ static void put_one(struct members *event, const char *prefix, const struct stat
     char started[TIME_TEXT_BYTES];
     time_text(state->started_ns / NS_PER_MS, started);
     event->prefix = prefix;
-    members_text(event, "id", state->id, strlen(state->id));
+    members_str(event, "id", state->id);
     members_text(event, "started_at", started, TIME_TEXT_BYTES - 1);
     members_u64(event, "duration_ms", (uint64_t)(state->duration_ns / NS_PER_MS));
-    const char *status = status_name(state->status);
-    members_text(event, "status", status, strlen(status));
+    members_str(event, "status", status_name(state->status));
     members_u64(event, "checks", state->checks);
     members_u64(event, "up", state->up);
     members_u64(event, "down", state->down);

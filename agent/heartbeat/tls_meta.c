@@ -18,7 +18,7 @@
 static void put_text(struct members *event, const char *name, const char *text)
 {
     if (text && *text)
-        members_text(event, name, text, strlen(text));
+        members_str(event, name, text);
 }
 
 /* ---- what was agreed ---- */

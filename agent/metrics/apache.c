@@ -123,7 +123,7 @@ static int read_status(void *self, const char *body, size_t len, const struct me
         return err_set(err, ERR_CORRUPT, "this is no page of Apache's mod_status as text%s",
                        memchr(body, '<', len) ? ": it is HTML; add ?auto to the URL in hosts" : "");
     event->prefix = "apache.status";
-    members_text(event, "hostname", apache->env.host, strlen(apache->env.host));
+    members_str(event, "hostname", apache->env.host);
     for (size_t i = 0; i < ROWS; i++)
         put_row(event, &rows[i], f.values[i]);
     put_scoreboard(event, f.scoreboard);

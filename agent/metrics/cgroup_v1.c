@@ -17,9 +17,9 @@ static void put_where(struct members *event, const char *controller, const char 
     if (!*id)
         id = "/";
     snprintf(name, sizeof name, "%s%sid", controller, *controller ? "." : "");
-    members_text(event, name, id, strlen(id));
+    members_str(event, name, id);
     snprintf(name, sizeof name, "%s%spath", controller, *controller ? "." : "");
-    members_text(event, name, path, strlen(path));
+    members_str(event, name, path);
 }
 
 /* ---- CPU ---- */

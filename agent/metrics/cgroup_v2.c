@@ -290,8 +290,8 @@ void cgroup_put_v2(struct cgroup *group, struct members *event)
     const char *id = strrchr(group->v2, '/') + 1;
     if (!*id)
         id = "/";
-    members_text(event, "id", id, strlen(id));
-    members_text(event, "path", group->v2, strlen(group->v2));
+    members_str(event, "id", id);
+    members_str(event, "path", group->v2);
     put_cpu(group, event);
     put_memory(group, event);
     put_io(group, event);

@@ -69,7 +69,7 @@ static int read_stubstatus(void *self, const char *body, size_t len, const struc
                        memchr(body, '<', len) ? ": it is HTML; does server_status_path name it?"
                                               : "");
     event->prefix = "nginx.stubstatus";
-    members_text(event, "hostname", nginx->env.host, strlen(nginx->env.host));
+    members_str(event, "hostname", nginx->env.host);
     members_u64(event, "active", f.active);
     members_u64(event, "accepts", f.accepts);
     members_u64(event, "handled", f.handled);

@@ -97,13 +97,13 @@ static void put_link(struct process_detail *d, const struct process *p, const ch
     char path[64], target[LINK_BYTES];
     link_name(p, name, path);
     if (kernel_link(d->env, path, target, sizeof target))
-        members_text(event, field, target, strlen(target));
+        members_str(event, field, target);
 }
 
 static void put_text(struct members *event, const char *name, const char *text)
 {
     if (*text)
-        members_text(event, name, text, strlen(text));
+        members_str(event, name, text);
 }
 
 static void put_start(const struct process_detail *d, const struct process *p, const char *name,

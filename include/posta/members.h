@@ -35,6 +35,8 @@ void members_float(struct members *members, const char *name, double value);
 /* All digits that count. */
 void members_exact(struct members *members, const char *name, double value);
 void members_text(struct members *members, const char *name, const char *text, size_t len);
+/* Up to its NUL; NULL: left out. */
+void members_str(struct members *members, const char *name, const char *text);
 void members_bool(struct members *members, const char *name, bool value);
 /* Ready JSON: the caller appends the value to members->json. */
 void members_name(struct members *members, const char *name);
