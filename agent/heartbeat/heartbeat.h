@@ -187,6 +187,9 @@ int resolve_ask(struct resolver *resolver, const char *host, bool ipv4, bool ipv
                 struct err *err) MUST_CHECK;
 /* done will not come. The thread ends by itself. */
 void resolve_cancel(struct resolve_call *call);
+
+/* ---- address.c ---- */
+
 /* Is it an address already? */
 bool address_read(struct address *address, const char *text);
 void address_set_port(struct address *address, unsigned port);
@@ -280,6 +283,34 @@ bool http_checks_want_body(const struct http_checks *checks);
 bool http_check(const struct http_checks *checks, const struct web_answer *answer, size_t len,
                 struct finding *finding);
 extern const struct option json_rule_options[];
+
+/* ---- http_options.c: what an http monitor can be told ---- */
+
+enum include_body { BODY_NEVER, BODY_ON_ERROR, BODY_ALWAYS };
+
+struct http {
+    struct monitor_settings common;
+    struct web_options web;
+    struct str_list urls;
+    uint64_t max_redirects;
+    char *method;
+    const struct node *headers;
+    char *body;
+    int compression;
+    uint64_t compression_level;
+    int include_body; /* enum include_body */
+    bool include_headers;
+    uint64_t include_body_max_bytes, check_body_max_bytes;
+    struct http_expected expected;
+    /* Made of them: */
+    struct http_checks checks;
+    char **header_lines; /* ends with NULL */
+    struct buf sent_body;
+};
+extern const struct option http_options[];
+void http_read(void *self, const struct node *node, struct str_list *urls,
+               struct problems *problems);
+void http_free(void *self);
 
 /* ---- http_answer.c ---- */
 

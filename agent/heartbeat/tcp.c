@@ -89,7 +89,11 @@ static void read_tcp(void *self, const struct node *node, struct str_list *urls,
     struct tcp *tcp = self;
     struct err err;
     add_hosts(tcp, node, urls, problems);
-    if (web_check(&tcp->web, &err) || tls_context_renew(&tcp->context, &tcp->web.tls, &err))
+    bool speaks_tls = false;
+    for (size_t i = 0; i < urls->n; i++)
+        speaks_tls |= strncmp(urls->at[i], "tls:", 4) == 0 || strncmp(urls->at[i], "ssl:", 4) == 0;
+    if (web_check(&tcp->web, &err) ||
+        (speaks_tls && tls_context_renew(&tcp->context, &tcp->web.tls, &err)))
         problems_error(problems, node_get(node, "ssl"), "%s", err.text);
 }
 

@@ -1,6 +1,7 @@
 /* tls_context.c: how TLS is spoken: whose certificates are believed, which one is shown.
  *
- * Happy path: made at the first check of a monitor, kept, and made anew when one of its files has changed.
+ * Happy path: made with its monitor, kept, and made anew when one of its files has changed. The system's authorities, a
+ * megabyte once they are read, are read once for all; monitors whose settings and files are the same share a context, 70 KB.
  * Failure modes: a file cannot be used: said by its setting; the context that was made before goes on.
  */
 #include "heartbeat.h"
@@ -11,6 +12,7 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -46,12 +48,68 @@ static uint64_t stamp_file(uint64_t stamp, const char *text)
     return hash64(&facts, sizeof facts);
 }
 
+static uint64_t stamp_text(uint64_t stamp, const char *text)
+{
+    const uint64_t facts[] = {stamp, text ? hash64(text, strlen(text)) : 0};
+    return hash64(facts, sizeof facts);
+}
+
+static uint64_t stamp_list(uint64_t stamp, const struct str_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        stamp = stamp_file(stamp_text(stamp, list->at[i]), list->at[i]);
+    return stamp_text(stamp, NULL);
+}
+
+/* Settings and files: whoever has the same may share. */
 static uint64_t stamp_of(const struct web_tls *tls)
 {
-    uint64_t stamp = stamp_file(stamp_file(1, tls->certificate), tls->key);
-    for (size_t i = 0; i < tls->authorities.n; i++)
-        stamp = stamp_file(stamp, tls->authorities.at[i]);
-    return stamp_file(stamp, tls->passphrase_path);
+    const char *const texts[] = {tls->certificate, tls->key, tls->passphrase_path};
+    uint64_t stamp = stamp_text((uint64_t)tls->verification + 1, tls->passphrase);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        stamp = stamp_file(stamp_text(stamp, texts[i]), texts[i]);
+    return stamp_list(stamp_list(stamp, &tls->authorities), &tls->protocols);
+}
+
+/* ---- sharing ---- */
+
+struct shared {
+    SSL_CTX *ssl;
+    uint64_t stamp;
+    size_t n_users;
+    struct shared *next;
+};
+static struct shared *all_shared;
+
+static SSL_CTX *take_shared(uint64_t stamp)
+{
+    struct shared *at = all_shared;
+    while (at && at->stamp != stamp)
+        at = at->next;
+    if (!at)
+        return NULL;
+    at->n_users++;
+    return at->ssl;
+}
+
+static void share(SSL_CTX *ssl, uint64_t stamp)
+{
+    struct shared *shared = mem_zero(1, sizeof *shared);
+    *shared = (struct shared) {.ssl = ssl, .stamp = stamp, .n_users = 1, .next = all_shared};
+    all_shared = shared;
+}
+
+static void give_back(SSL_CTX *ssl)
+{
+    struct shared **link = &all_shared;
+    while (*link && (*link)->ssl != ssl)
+        link = &(*link)->next;
+    struct shared *shared = *link;
+    if (!shared || --shared->n_users > 0)
+        return;
+    *link = shared->next;
+    SSL_CTX_free(shared->ssl);
+    free(shared);
 }
 
 /* ---- making it ---- */
@@ -92,10 +150,27 @@ static int add_authorities(SSL_CTX *ssl, const char *text, struct err *err)
                            is_pem(text) ? "the text" : text);
 }
 
+/* Kept until the process ends. */
+static X509_STORE *system_authorities(void)
+{
+    static X509_STORE *store;
+    if (store)
+        return store;
+    store = X509_STORE_new();
+    if (store && X509_STORE_set_default_paths(store) != 1) {
+        X509_STORE_free(store);
+        store = NULL;
+    }
+    return store;
+}
+
 static int set_authorities(SSL_CTX *ssl, const struct str_list *list, struct err *err)
 {
-    if (list->n == 0 && SSL_CTX_set_default_verify_paths(ssl) != 1)
+    X509_STORE *store = list->n == 0 ? system_authorities() : NULL;
+    if (list->n == 0 && !store)
         return err_set(err, ERR_CONFIG, "the system's authorities: %s", reason());
+    if (store)
+        SSL_CTX_set1_cert_store(ssl, store);
     for (size_t i = 0; i < list->n; i++)
         if (add_authorities(ssl, list->at[i], err))
             return -1;
@@ -206,18 +281,31 @@ static int set_up(SSL_CTX *ssl, const struct web_tls *tls, struct err *err)
     return 0;
 }
 
+static SSL_CTX *make(const struct web_tls *tls, uint64_t stamp, struct err *err)
+{
+    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
+    if (!ssl) {
+        (void)err_set(err, ERR_IO, "TLS: %s", reason());
+        return NULL;
+    }
+    if (set_up(ssl, tls, err)) {
+        SSL_CTX_free(ssl);
+        return NULL;
+    }
+    share(ssl, stamp);
+    return ssl;
+}
+
 int tls_context_renew(struct tls_context *context, const struct web_tls *tls, struct err *err)
 {
     uint64_t stamp = stamp_of(tls);
     if (context->ssl && context->stamp == stamp)
         return 0;
-    SSL_CTX *ssl = SSL_CTX_new(TLS_client_method());
+    SSL_CTX *ssl = take_shared(stamp);
     if (!ssl)
-        return err_set(err, ERR_IO, "TLS: %s", reason());
-    if (set_up(ssl, tls, err)) {
-        SSL_CTX_free(ssl);
+        ssl = make(tls, stamp, err);
+    if (!ssl)
         return -1;
-    }
     tls_context_free(context);
     context->ssl = ssl;
     context->stamp = stamp;
@@ -226,6 +314,7 @@ int tls_context_renew(struct tls_context *context, const struct web_tls *tls, st
 
 void tls_context_free(struct tls_context *context)
 {
-    SSL_CTX_free(context->ssl);
+    if (context->ssl)
+        give_back(context->ssl);
     context->ssl = NULL;
 }
