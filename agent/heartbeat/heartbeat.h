@@ -434,8 +434,9 @@ struct runner {
     struct resolver *resolver;
     struct web_client *web;      /* opened at the first need */
     struct target *first, *last; /* waiting to begin */
-    size_t n_running;
+    size_t n_waiting, n_running;
     struct loop_task begin;
+    struct loop_timer pace; /* until more may begin */
     struct runner_stats stats;
 };
 int runner_start(struct runner **runner, const struct runner_config *config,

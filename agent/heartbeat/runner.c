@@ -1,7 +1,7 @@
 /* runner.c: ticks → checks.
  *
- * Happy path: each target has a timer; at a tick it stands in line and its check begins as soon as there is a place, a few in
- * each turn of the loop, so that nothing else waits for hundreds of handshakes.
+ * Happy path: each target has a timer; at a tick it stands in line and its check begins as soon as there is a place, one each
+ * PACE_NS, more of a long line: nothing else waits for hundreds of handshakes, and they do not need their memory all at once.
  * Failure modes: a tick comes while the target's check is running or in line: it is skipped and counted. The wall clock is set:
  * cron looks at it once a minute.
  * On close: what is running is given up and not told.
@@ -14,23 +14,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BEGIN_PER_TURN = 2 };
+#define PACE_NS (2 * NS_PER_MS)
+enum { IN_LINE_PER_BEGIN = 256 }; /* for so many in line one more begins */
 #define LOOK_AT_CLOCK_NS (60 * NS_PER_S)
 
 /* ---- checks ---- */
 
+static bool has_place(const struct runner *runner)
+{
+    return runner->first && runner->n_running < runner->conf.limit;
+}
+
+static void begin_first(struct runner *runner)
+{
+    struct target *target = runner->first;
+    runner->first = target->next;
+    target->is_waiting = false;
+    runner->n_waiting--;
+    runner->n_running++;
+    check_begin(target);
+}
+
 static void begin_some(void *arg)
 {
     struct runner *runner = arg;
-    for (int i = 0; i < BEGIN_PER_TURN && runner->first && runner->n_running < runner->conf.limit;
-         i++) {
-        struct target *target = runner->first;
-        runner->first = target->next;
-        target->is_waiting = false;
-        runner->n_running++;
-        check_begin(target);
-    }
-    if (runner->first && runner->n_running < runner->conf.limit)
+    for (size_t n = 1 + runner->n_waiting / IN_LINE_PER_BEGIN; n > 0 && has_place(runner); n--)
+        begin_first(runner);
+    if (has_place(runner))
+        loop_set_timer(runner->conf.loop, &runner->pace, PACE_NS);
+}
+
+static void look_at_line(struct runner *runner)
+{
+    if (has_place(runner) && !timer_is_set(&runner->pace))
         loop_defer(runner->conf.loop, &runner->begin);
 }
 
@@ -49,7 +65,8 @@ static void stand_in_line(struct target *target)
     else
         runner->first = target;
     runner->last = target;
-    loop_defer(runner->conf.loop, &runner->begin);
+    runner->n_waiting++;
+    look_at_line(runner);
 }
 
 void runner_ended(struct target *target)
@@ -57,8 +74,7 @@ void runner_ended(struct target *target)
     struct runner *runner = target->runner;
     target->check = NULL;
     runner->n_running--;
-    if (runner->first)
-        loop_defer(runner->conf.loop, &runner->begin);
+    look_at_line(runner);
 }
 
 /* ---- ticks ---- */
@@ -166,6 +182,7 @@ int runner_start(struct runner **out, const struct runner_config *config, struct
     struct runner *runner = mem_zero(1, sizeof *runner);
     runner->conf = *config;
     runner->begin = (struct loop_task) {.run = begin_some, .arg = runner};
+    runner->pace = (struct loop_timer) {.fire = begin_some, .arg = runner};
     if (make_targets(runner, err) || resolver_open(&runner->resolver, config->loop, err)) {
         runner_stop(runner);
         return -1;
@@ -182,6 +199,7 @@ void runner_stop(struct runner *runner)
     if (!runner)
         return;
     loop_drop_task(runner->conf.loop, &runner->begin);
+    loop_cancel_timer(runner->conf.loop, &runner->pace);
     for (size_t i = 0; i < runner->n_targets; i++) {
         struct target *target = &runner->targets[i];
         loop_cancel_timer(runner->conf.loop, &target->timer);

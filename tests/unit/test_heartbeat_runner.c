@@ -248,7 +248,7 @@ static void no_more_at_once_than_the_limit(void **state)
     advance(&rig, 1000);
     assert_int_equal(n_started, 3);
     end_open(1, true);
-    turn(&rig);
+    advance(&rig, 100);
     assert_int_equal(n_started, 4);
     end(&rig);
 }
@@ -301,7 +301,7 @@ static void several_hosts_have_ids_and_states_of_their_own(void **state)
     script = "ud";
     begin(&rig, "m: [{type: fake, id: a, hosts: [127.0.0.1, 127.0.0.2], schedule: '@every 1h'}]",
           9);
-    turn(&rig);
+    advance(&rig, 300);
     assert_int_equal(rig.n_beats, 2);
     assert_beat(&rig, 0, "\"monitor\":{\"id\":\"a-");
     assert_beat(&rig, 1, "\"monitor\":{\"id\":\"a-");
