@@ -1,0 +1,65 @@
+#!/usr/bin/env bash
+# What monitors cost: MONITORS of a kind, each every 10 s, against nginx on this machine, after the first round: CPU of the process
+# over SECONDS_N seconds, and its private memory, beside a posta that only follows one quiet log. No pass or fail here.
+#
+#   MONITORS=200 SECONDS_N=60 bench/heartbeat.sh        prints the rows of the table in bench/heartbeat.md
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+BUILD=${BUILD:-build} MONITORS=${MONITORS:-200} SECONDS_N=${SECONDS_N:-60} PORT=${PORT:-28800}
+if [[ -w /dev/shm ]]; then SHM=/dev/shm; else SHM=/tmp; fi
+DIR=$(mktemp -d "$SHM/posta-bench.XXXXXX")
+chmod 0755 "$DIR"
+PID=
+cleanup() {
+    [[ -z $PID ]] || kill "$PID" 2>/dev/null || true
+    tests/nginx/nginx.sh stop "$DIR/nginx" || true
+    rm -rf "$DIR"
+}
+trap cleanup EXIT
+
+start_nginx() {
+    openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN=localhost \
+        -addext subjectAltName=DNS:localhost -keyout "$DIR/key.pem" -out "$DIR/cert.pem" 2>/dev/null
+    tests/nginx/nginx.sh start "$DIR/nginx" "$PORT" "server { listen 127.0.0.1:$((PORT + 1)) ssl; ssl_protocols TLSv1.2 TLSv1.3;
+        ssl_certificate $DIR/cert.pem; ssl_certificate_key $DIR/key.pem; location / { return 200 ok; } }"
+}
+head_of_config() {
+    printf 'path.data: %s/data\noutput.file: {path: %s/out, rotate_every_kb: 1000000}\nlogging.level: warning\n' "$DIR" "$DIR"
+}
+monitors() { # TYPE HOST [MORE]
+    local i
+    head_of_config
+    echo "heartbeat.monitors:"
+    for ((i = 0; i < MONITORS; i++)); do
+        echo "  - {type: $1, id: m$i, hosts: '$2', schedule: '@every 10s'${3:-}}"
+    done
+}
+ticks() { awk '{print $14 + $15}' "/proc/$PID/stat"; }
+measure() { # NAME, configuration from stdin
+    local before after
+    rm -rf "$DIR/data" "$DIR/out"
+    cat >"$DIR/posta.yml"
+    "$BUILD/posta" -c "$DIR/posta.yml" &
+    PID=$!
+    sleep 12
+    before=$(ticks)
+    sleep "$SECONDS_N"
+    after=$(ticks)
+    printf '| %s | %s | %s |\n' "$1" \
+        "$(awk -v t=$((after - before)) -v s="$SECONDS_N" -v hz="$(getconf CLK_TCK)" 'BEGIN {printf "%.2f %%", 100 * t / hz / s}')" \
+        "$(awk '/RssAnon/ {printf "%.1f MB", $2 / 1024}' "/proc/$PID/status")"
+    kill "$PID"
+    wait "$PID" || true
+    PID=
+}
+
+start_nginx
+: >"$DIR/quiet.log"
+CA=", ssl.certificate_authorities: $DIR/cert.pem"
+{ head_of_config && printf 'filebeat.inputs: [{type: filestream, id: a, paths: [%s/quiet.log]}]\n' "$DIR"; } | measure "one quiet log, no monitors"
+monitors tcp "127.0.0.1:$PORT" | measure "$MONITORS tcp"
+monitors icmp 127.0.0.1 | measure "$MONITORS icmp"
+monitors tcp "tls://localhost:$((PORT + 1))" "$CA" | measure "$MONITORS tcp with TLS"
+monitors http "http://127.0.0.1:$PORT" | measure "$MONITORS http"
+monitors http "https://localhost:$((PORT + 1))" "$CA" | measure "$MONITORS https"
