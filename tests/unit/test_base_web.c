@@ -35,6 +35,8 @@ struct rig {
     enum web_phase phase;
     int status, port;
     long n_redirects;
+    size_t n_parts_bytes; /* told by body_part */
+    char redirects[256];
     char body[4096], headers[1024], ip[64], tls_version[16], chain[8192];
     struct web_times times;
 };
@@ -141,6 +143,7 @@ static void done(void *arg, const struct web_answer *answer)
     rig->status = answer->status;
     rig->port = answer->port;
     rig->n_redirects = answer->n_redirects;
+    snprintf(rig->redirects, sizeof(rig->redirects), "%s", answer->redirects);
     rig->times = answer->times;
     assert_int_equal(strlen(answer->body), answer->body_len);
     snprintf(rig->body, sizeof(rig->body), "%s", answer->body);
@@ -242,6 +245,44 @@ static void an_endless_answer_is_cut(void **state)
     assert_int_equal(rig->phase, WEB_ANSWERED);
 }
 
+static void count_part(void *arg, const char *bytes, size_t len)
+{
+    assert_non_null(bytes);
+    ((struct rig *)arg)->n_parts_bytes += len;
+}
+
+static void all_of_a_body_is_told_beyond_what_is_kept(void **state)
+{
+    struct rig *rig = *state;
+    struct web_request request = request_of(rig);
+    request.max_body_bytes = 4;
+    request.body_part = count_part;
+    request.max_read_bytes = 100;
+    rig->server.answers[0] = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n0123456789";
+    start(rig);
+    ask(rig, &request);
+    assert_int_equal(rig->err.kind, ERR_NONE);
+    assert_string_equal(rig->body, "0123");
+    assert_int_equal(rig->n_parts_bytes, 10);
+    assert_false(rig->is_cut);
+}
+
+static void a_body_without_end_is_cut_at_what_may_be_read(void **state)
+{
+    struct rig *rig = *state;
+    struct web_request request = request_of(rig);
+    request.body_part = count_part;
+    request.max_read_bytes = 1000000;
+    rig->server.answers[0] = "HTTP/1.1 200 OK\r\n\r\n";
+    rig->server.again = "and so on ";
+    start(rig);
+    ask(rig, &request);
+    assert_int_equal(rig->err.kind, ERR_NONE);
+    assert_true(rig->is_cut);
+    assert_int_equal(strlen(rig->body), 1024);
+    assert_true(rig->n_parts_bytes <= 1000000);
+}
+
 static void endless_headers_end(void **state)
 {
     struct rig *rig = *state;
@@ -328,6 +369,9 @@ static void redirects_are_followed_if_wanted(void **state)
     ask(rig, &request);
     assert_int_equal(rig->status, 200);
     assert_int_equal(rig->n_redirects, 1);
+    char followed[128];
+    snprintf(followed, sizeof(followed), "http://127.0.0.1:%d/b\n", rig->server.port);
+    assert_string_equal(rig->redirects, followed);
     assert_string_equal(rig->body, "hi");
     assert_string_equal(rig->headers, "Content-Length: 2\r\n");
 }
@@ -362,11 +406,13 @@ static void use_tls(struct rig *rig)
 static void a_certificate_of_nobody_is_refused(void **state)
 {
     struct rig *rig = *state;
-    const struct web_request request = request_of(rig);
+    struct web_request request = request_of(rig);
+    request.wants_chain = true;
     use_tls(rig);
     ask(rig, &request);
     assert_int_equal(rig->err.kind, ERR_DENIED);
     assert_int_equal(rig->phase, WEB_HANDSHAKING);
+    assert_int_equal(strncmp(rig->chain, "-----BEGIN CERTIFICATE-----", 27), 0);
     assert_non_null(strstr(rig->err.text, "self-signed"));
 }
 
@@ -484,6 +530,8 @@ int main(void)
         CASE(times_grow),
         CASE(what_the_options_say_is_sent),
         CASE(an_endless_answer_is_cut),
+        CASE(all_of_a_body_is_told_beyond_what_is_kept),
+        CASE(a_body_without_end_is_cut_at_what_may_be_read),
         CASE(endless_headers_end),
         CASE(silence_is_too_late),
         CASE(nobody_listens),
