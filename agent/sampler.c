@@ -42,6 +42,7 @@ struct sampler {
     struct round *rounds;
     struct members event, host;
     struct buf out;
+    struct buf text; /* the metricsets' */
     uint64_t number;
 };
 
@@ -124,6 +125,7 @@ static void begin(struct run *run)
     struct metric_env *env = run->job->self;
     run->begun_ns = env->now_ns = clock_mono_ns();
     run->begun_wall_ns = env->wall_ns = clock_wall_ns();
+    env->text = &run->sampler->text;
 }
 
 /* ---- asking ---- */
@@ -293,5 +295,6 @@ void sampler_free(struct sampler *sampler)
     members_free(&sampler->event);
     members_free(&sampler->host);
     buf_free(&sampler->out);
+    buf_free(&sampler->text);
     free(sampler);
 }

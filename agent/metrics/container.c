@@ -16,14 +16,12 @@ struct container {
     struct cgroup_mounts mounts;
     struct cgroup_figures before;
     int64_t before_ns; /* 0 = no sample yet */
-    struct buf text;
 };
 
 static void close_container(void *self)
 {
     struct container *c = self;
     cgroup_mounts_free(&c->mounts);
-    buf_free(&c->text);
 }
 
 /* ---- the machine ---- */
@@ -40,10 +38,10 @@ static struct machine read_machine(struct container *c)
     struct cpu_times times;
     struct text line;
     struct err err;
-    if (kernel_read(&c->env, "/proc/meminfo", &c->text, &err) == 0)
-        text_read_keys(text_of(&c->text), &key, 1, &machine);
-    if (kernel_read(&c->env, "/proc/stat", &c->text, &err) == 0)
-        for (struct text text = text_of(&c->text); text_line(&text, &line);)
+    if (kernel_read(&c->env, "/proc/meminfo", c->env.text, &err) == 0)
+        text_read_keys(text_of(c->env.text), &key, 1, &machine);
+    if (kernel_read(&c->env, "/proc/stat", c->env.text, &err) == 0)
+        for (struct text text = text_of(c->env.text); text_line(&text, &line);)
             machine.n_cores += cpu_times_read(line, &times) && times.id >= 0;
     return machine;
 }

@@ -14,7 +14,6 @@ struct core {
     struct cpu_wants wants;
     struct cpu_times *before; /* by id; id -1: not seen */
     size_t n_before;
-    struct buf text;
 };
 
 static int open_core(void *self, struct err *err)
@@ -27,7 +26,6 @@ static void close_core(void *self)
 {
     struct core *core = self;
     free(core->before);
-    buf_free(&core->text);
 }
 
 static struct cpu_times *place_of(struct core *core, int id)
@@ -58,9 +56,9 @@ static int sample(void *self, const struct metric_sink *sink, struct err *err)
     struct core *core = self;
     struct cpu_times now;
     size_t n = 0;
-    if (kernel_read(&core->env, "/proc/stat", &core->text, err))
+    if (kernel_read(&core->env, "/proc/stat", core->env.text, err))
         return -1;
-    struct text text = text_of(&core->text), line;
+    struct text text = text_of(core->env.text), line;
     while (text_line(&text, &line))
         if (cpu_times_read(line, &now) && now.id >= 0 && now.id < CORES_MAX) {
             give(core, &now, sink);

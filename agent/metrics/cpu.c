@@ -10,7 +10,6 @@ struct cpu {
     struct cpu_wants wants;
     struct cpu_times before;
     bool has_before;
-    struct buf text;
 };
 
 static int open_cpu(void *self, struct err *err)
@@ -19,18 +18,13 @@ static int open_cpu(void *self, struct err *err)
     return cpu_wants_read(&cpu->metrics, "cpu.metrics", &cpu->wants, err);
 }
 
-static void close_cpu(void *self)
-{
-    buf_free(&((struct cpu *)self)->text);
-}
-
 /* All together are the first line, each has one behind it. */
 static int read_times(struct cpu *cpu, struct cpu_times *all, unsigned *n_cores, struct err *err)
 {
     struct cpu_times one;
-    if (kernel_read(&cpu->env, "/proc/stat", &cpu->text, err))
+    if (kernel_read(&cpu->env, "/proc/stat", cpu->env.text, err))
         return -1;
-    struct text text = text_of(&cpu->text), line;
+    struct text text = text_of(cpu->env.text), line;
     all->id = 0;
     for (*n_cores = 0; text_line(&text, &line);) {
         if (!cpu_times_read(line, &one))
@@ -90,6 +84,5 @@ const struct metricset system_cpu_set = {
     .size = sizeof(struct cpu),
     .fields = fields,
     .open = open_cpu,
-    .close = close_cpu,
     .sample = sample,
 };

@@ -23,7 +23,7 @@ struct diskio {
     struct metric_env env;
     struct str_list devices;
     uint64_t read_before, written_before; /* bytes of all disks; NO_VALUE: not known */
-    struct buf text, path;
+    struct buf path;
 };
 
 static int open_diskio(void *self, struct err *err)
@@ -37,7 +37,6 @@ static int open_diskio(void *self, struct err *err)
 static void close_diskio(void *self)
 {
     struct diskio *io = self;
-    buf_free(&io->text);
     buf_free(&io->path);
 }
 
@@ -112,9 +111,9 @@ static int sample(void *self, const struct metric_sink *sink, struct err *err)
     uint64_t read = 0, written = 0;
     struct disk disk;
     bool has_any = false;
-    if (kernel_read(&io->env, "/proc/diskstats", &io->text, err))
+    if (kernel_read(&io->env, "/proc/diskstats", io->env.text, err))
         return -1;
-    struct text text = text_of(&io->text);
+    struct text text = text_of(io->env.text);
     while (text_line(&text, &line)) {
         if (!read_disk(line, &disk))
             continue;
@@ -127,7 +126,7 @@ static int sample(void *self, const struct metric_sink *sink, struct err *err)
             written += disk.write_sectors * SECTOR_BYTES;
         }
     }
-    if (!has_any && io->text.len > 0)
+    if (!has_any && io->env.text->len > 0)
         return err_set(err, ERR_CORRUPT, "/proc/diskstats: no devices in it");
     give_all(io, read, written, sink);
     return 0;

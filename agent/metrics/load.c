@@ -5,20 +5,14 @@
 
 struct load {
     struct metric_env env;
-    struct buf text;
 };
-
-static void close_load(void *self)
-{
-    buf_free(&((struct load *)self)->text);
-}
 
 static int count_cores(struct load *load, unsigned *n, struct err *err)
 {
     struct cpu_times times;
-    if (kernel_read(&load->env, "/proc/stat", &load->text, err))
+    if (kernel_read(&load->env, "/proc/stat", load->env.text, err))
         return -1;
-    struct text text = text_of(&load->text), line;
+    struct text text = text_of(load->env.text), line;
     for (*n = 0; text_line(&text, &line);)
         *n += cpu_times_read(line, &times) && times.id >= 0;
     return *n ? 0 : err_set(err, ERR_CORRUPT, "/proc/stat: no CPU times in it");
@@ -26,9 +20,9 @@ static int count_cores(struct load *load, unsigned *n, struct err *err)
 
 static int read_loads(struct load *load, double loads[static 3], struct err *err)
 {
-    if (kernel_read(&load->env, "/proc/loadavg", &load->text, err))
+    if (kernel_read(&load->env, "/proc/loadavg", load->env.text, err))
         return -1;
-    struct text text = text_of(&load->text), word;
+    struct text text = text_of(load->env.text), word;
     for (int i = 0; i < 3; i++)
         if (!text_word(&text, &word) || !text_to_float(word, &loads[i]))
             return err_set(err, ERR_CORRUPT, "/proc/loadavg: no three loads in it");
@@ -72,6 +66,5 @@ const struct metricset system_load_set = {
     .is_default = true,
     .size = sizeof(struct load),
     .fields = fields,
-    .close = close_load,
     .sample = sample,
 };

@@ -54,13 +54,7 @@ static const struct text_key vmstat_keys[] = {
 
 struct memory {
     struct metric_env env;
-    struct buf text;
 };
-
-static void close_memory(void *self)
-{
-    buf_free(&((struct memory *)self)->text);
-}
 
 static uint64_t less(uint64_t all, uint64_t part)
 {
@@ -141,9 +135,9 @@ static void put_reclaim(struct members *event, const struct vmstat *vm)
 static void read_vmstat(struct memory *memory, struct vmstat *vm)
 {
     struct err err;
-    if (kernel_read(&memory->env, "/proc/vmstat", &memory->text, &err))
-        buf_clear(&memory->text);
-    text_read_keys(text_of(&memory->text), vmstat_keys, sizeof vmstat_keys / sizeof *vmstat_keys,
+    if (kernel_read(&memory->env, "/proc/vmstat", memory->env.text, &err))
+        buf_clear(memory->env.text);
+    text_read_keys(text_of(memory->env.text), vmstat_keys, sizeof vmstat_keys / sizeof *vmstat_keys,
                    vm);
 }
 
@@ -152,10 +146,10 @@ static int sample(void *self, const struct metric_sink *sink, struct err *err)
     struct memory *memory = self;
     struct meminfo mem;
     struct vmstat vm;
-    if (kernel_read(&memory->env, "/proc/meminfo", &memory->text, err))
+    if (kernel_read(&memory->env, "/proc/meminfo", memory->env.text, err))
         return -1;
-    text_read_keys(text_of(&memory->text), meminfo_keys, sizeof meminfo_keys / sizeof *meminfo_keys,
-                   &mem);
+    text_read_keys(text_of(memory->env.text), meminfo_keys,
+                   sizeof meminfo_keys / sizeof *meminfo_keys, &mem);
     if (mem.total == NO_VALUE || mem.free == NO_VALUE)
         return err_set(err, ERR_CORRUPT, "/proc/meminfo: no MemTotal and MemFree in it");
     read_vmstat(memory, &vm);
@@ -214,6 +208,5 @@ const struct metricset system_memory_set = {
     .is_default = true,
     .size = sizeof(struct memory),
     .fields = fields,
-    .close = close_memory,
     .sample = sample,
 };

@@ -17,7 +17,6 @@ struct network {
     struct metric_env env;
     struct str_list interfaces;
     struct traffic in_before, out_before; /* of all; bytes NO_VALUE: not known */
-    struct buf text;
 };
 
 static int open_network(void *self, struct err *err)
@@ -26,11 +25,6 @@ static int open_network(void *self, struct err *err)
     (void)err;
     net->in_before.bytes = net->out_before.bytes = NO_VALUE;
     return 0;
-}
-
-static void close_network(void *self)
-{
-    buf_free(&((struct network *)self)->text);
 }
 
 /* "  eth0: 1 2 ..": the name may touch the first number. */
@@ -99,9 +93,9 @@ static int sample(void *self, const struct metric_sink *sink, struct err *err)
     struct traffic in, out, all_in = {0}, all_out = {0};
     struct text line, name;
     size_t n = 0;
-    if (kernel_read(&net->env, net_path(&net->env, "dev").text, &net->text, err))
+    if (kernel_read(&net->env, net_path(&net->env, "dev").text, net->env.text, err))
         return -1;
-    struct text text = text_of(&net->text);
+    struct text text = text_of(net->env.text);
     while (text_line(&text, &line)) {
         if (!read_interface(line, &name, &in, &out))
             continue;
@@ -158,6 +152,5 @@ const struct metricset system_network_set = {
     .size = sizeof(struct network),
     .fields = fields,
     .open = open_network,
-    .close = close_network,
     .sample = sample,
 };

@@ -30,7 +30,6 @@ struct processes {
     struct process_host host;
     struct process_detail detail;
     struct cgroup_mounts mounts;
-    struct buf text;
 };
 
 static int open_processes(void *self, struct err *err)
@@ -55,7 +54,6 @@ static void close_processes(void *self)
     buf_free(&ps->detail.passwd);
     buf_free(&ps->detail.args);
     cgroup_mounts_free(&ps->mounts);
-    buf_free(&ps->text);
 }
 
 /* ---- the host ---- */
@@ -67,15 +65,15 @@ static int read_host(struct processes *ps, struct err *err)
         {"MemTotal", offsetof(struct process_host, total_bytes)}};
     struct cpu_times times;
     struct text line;
-    if (kernel_read(&ps->env, "/proc/stat", &ps->text, err))
+    if (kernel_read(&ps->env, "/proc/stat", ps->env.text, err))
         return -1;
-    struct text text = text_of(&ps->text);
+    struct text text = text_of(ps->env.text);
     text_read_keys(text, stat_keys, 1, &ps->host);
     for (ps->host.n_cores = 0; text_line(&text, &line);)
         ps->host.n_cores += cpu_times_read(line, &times) && times.id >= 0;
-    if (kernel_read(&ps->env, "/proc/meminfo", &ps->text, err))
+    if (kernel_read(&ps->env, "/proc/meminfo", ps->env.text, err))
         return -1;
-    text_read_keys(text_of(&ps->text), mem_keys, 1, &ps->host);
+    text_read_keys(text_of(ps->env.text), mem_keys, 1, &ps->host);
     ps->host.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
     if (ps->host.boot_s == NO_VALUE || ps->host.n_cores == 0)
         return err_set(err, ERR_CORRUPT, "/proc/stat: no btime and no CPUs in it");
@@ -115,7 +113,7 @@ static void read_one(struct processes *ps, const char *name)
     struct err err;
     char path[64];
     snprintf(path, sizeof path, "/proc/%.20s/stat", name);
-    if (kernel_read(&ps->env, path, &ps->text, &err) || !process_read(text_of(&ps->text), &p))
+    if (kernel_read(&ps->env, path, ps->env.text, &err) || !process_read(text_of(ps->env.text), &p))
         return;
     p.pct = pct_of(ps, &p);
     p.is_chosen = ps->wants.name_patterns.n == 0 ||

@@ -14,14 +14,12 @@ struct summary {
     struct metric_env env;
     struct folder *folder; /* that is being read; NULL = none */
     uint64_t total, running, sleeping, idle, stopped, zombie, dead, unknown;
-    struct buf text;
 };
 
 static void close_summary(void *self)
 {
     struct summary *sum = self;
     folder_close(sum->folder);
-    buf_free(&sum->text);
 }
 
 static uint64_t *place_of(struct summary *sum, char state)
@@ -54,10 +52,10 @@ static void count(struct summary *sum, const char *pid)
     struct err err;
     char path[64];
     snprintf(path, sizeof path, "/proc/%.20s/stat", pid);
-    if (kernel_read(&sum->env, path, &sum->text, &err))
+    if (kernel_read(&sum->env, path, sum->env.text, &err))
         return;
     sum->total++;
-    if (process_read(text_of(&sum->text), &process))
+    if (process_read(text_of(sum->env.text), &process))
         (*place_of(sum, process.state))++;
     else
         sum->unknown++;
@@ -73,8 +71,8 @@ static struct threads read_threads(struct summary *sum)
                                            {"procs_blocked", offsetof(struct threads, blocked)}};
     struct threads threads = {NO_VALUE, NO_VALUE};
     struct err err;
-    if (kernel_read(&sum->env, "/proc/stat", &sum->text, &err) == 0)
-        text_read_keys(text_of(&sum->text), keys, 2, &threads);
+    if (kernel_read(&sum->env, "/proc/stat", sum->env.text, &err) == 0)
+        text_read_keys(text_of(sum->env.text), keys, 2, &threads);
     return threads;
 }
 

@@ -32,7 +32,6 @@ struct socket_summary {
     size_t at; /* file that is being read */
     struct long_file file;
     uint64_t tcp[STATES], n_tcp, n_udp;
-    struct buf text;
 };
 
 static int open_summary(void *self, struct err *err)
@@ -46,7 +45,6 @@ static void close_summary(void *self)
 {
     struct socket_summary *sum = self;
     long_file_close(&sum->file);
-    buf_free(&sum->text);
 }
 
 /* "   0: 0100007F:0CEA 00000000:0000 0A ..": the state is hexadecimal. False: it is the heading. */
@@ -105,9 +103,9 @@ static struct sockstat read_sockstat(struct socket_summary *sum)
     struct sockstat stat = {NO_VALUE, NO_VALUE, NO_VALUE};
     struct text line, word;
     struct err err;
-    if (kernel_read(&sum->env, net_path(&sum->env, "sockstat").text, &sum->text, &err))
+    if (kernel_read(&sum->env, net_path(&sum->env, "sockstat").text, sum->env.text, &err))
         return stat;
-    struct text text = text_of(&sum->text);
+    struct text text = text_of(sum->env.text);
     while (text_line(&text, &line))
         if (text_word(&line, &word) && (text_is(word, "TCP:") || text_is(word, "UDP:")))
             read_pairs(line, text_is(word, "TCP:"), &stat);

@@ -3,22 +3,16 @@
 
 struct uptime {
     struct metric_env env;
-    struct buf text;
 };
-
-static void close_uptime(void *self)
-{
-    buf_free(&((struct uptime *)self)->text);
-}
 
 static int sample(void *self, const struct metric_sink *sink, struct err *err)
 {
     struct uptime *uptime = self;
     struct text word;
     double seconds;
-    if (kernel_read(&uptime->env, "/proc/uptime", &uptime->text, err))
+    if (kernel_read(&uptime->env, "/proc/uptime", uptime->env.text, err))
         return -1;
-    struct text text = text_of(&uptime->text);
+    struct text text = text_of(uptime->env.text);
     if (!text_word(&text, &word) || !text_to_float(word, &seconds) || seconds < 0 || seconds > 1e12)
         return err_set(err, ERR_CORRUPT, "/proc/uptime: no seconds in it");
     members_u64(sink->event, "system.uptime.duration.ms", (uint64_t)(seconds * 1000 + 0.5));
@@ -38,6 +32,5 @@ const struct metricset system_uptime_set = {
     .is_default = true,
     .size = sizeof(struct uptime),
     .fields = fields,
-    .close = close_uptime,
     .sample = sample,
 };

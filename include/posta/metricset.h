@@ -25,6 +25,8 @@ struct metric_env {
     int64_t now_ns;     /* monotonic, of this sample: for rates */
     int64_t wall_ns;    /* since the epoch */
     const char *host;   /* the server that is asked, as the configuration names it; "" */
+    struct buf *
+        text; /* for a file that is read: one for all, as they sample one after another; others change it in between */
 };
 
 /* Where events go. */

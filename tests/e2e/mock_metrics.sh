@@ -328,31 +328,6 @@ topics() {
     broker quit
 }
 
-rss_kb() { awk '/^Rss:/{r=$2} /^Shared_Clean:/{c=$2} END{print r - c}' "/proc/$PID/smaps_rollup"; }
-memory_of() { # MODULES: KB that are posta's own, when all have been sampled
-    fresh
-    echo line >"$DIR/log/app.log"
-    { printf 'path.data: %s\noutput.file: {path: %s, filename: events}\n' "$DIR/data" "$DIR/out" && config_input "$DIR/log/app.log" && echo "$1"; } >"$DIR/posta.yml"
-    : >"$LOG"
-    start_posta
-    until_true 20 log_has "tail: watching"
-    [[ -z $1 ]] || until_true 60 has "$(of container.cgroup)" 20
-    rss_kb
-    stop_posta
-}
-memory() {
-    local logs metrics web
-    logs=$(memory_of "")
-    metrics=$(memory_of "metricbeat.modules:
-  - {module: system, period: 100ms, metricsets: [cpu, core, load, memory, network, diskio, filesystem, fsstat, process, process_summary, uptime, socket_summary]}
-  - {module: container, period: 100ms}")
-    web=$(memory_of "metricbeat.modules:
-  - {module: container, period: 100ms}
-  - {module: nginx, period: 100ms, hosts: ['127.0.0.1:1']}")
-    echo "numbers: private memory with a log only $logs KB, with every metricset of system and container $metrics KB, with a web server asked $web KB"
-    check "metrics take less than 2 MB" test $((metrics - logs)) -lt 2048
-}
-
 machine
 room
 alone
@@ -362,4 +337,3 @@ hanging_server
 hanging_names
 apache_page
 topics
-memory

@@ -147,12 +147,13 @@ static void run_set(const struct metricset *set)
 {
     struct problems problems = PROBLEMS_INIT;
     struct run run = {.host.has_one = false};
+    struct buf text = BUF_INIT;
     struct err err;
     void *self = mem_zero(1, set->size);
     if (set->options && options_read(NULL, "", set->options, self, &problems))
         abort();
     struct metric_env *env = self;
-    *env = (struct metric_env) {.hostfs = root, .host = ""};
+    *env = (struct metric_env) {.hostfs = root, .host = "", .text = &text};
     if (set->open && set->open(self, &err))
         abort();
     for (int i = 1; i <= 2; i++) {
@@ -166,6 +167,7 @@ static void run_set(const struct metricset *set)
     free(self);
     members_free(&run.event);
     members_free(&run.host);
+    buf_free(&text);
     problems_free(&problems);
 }
 

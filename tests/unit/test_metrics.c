@@ -30,7 +30,8 @@ struct rig {
     struct config *config;
     struct members event, host;
     struct buf out;
-    int n; /* of the sample */
+    struct buf text; /* of files that are read */
+    int n;           /* of the sample */
 };
 
 /* ---- one metricset ---- */
@@ -67,7 +68,8 @@ static void open_set(struct rig *rig, const struct metricset *set)
     rig->set = set;
     rig->self = mem_zero(1, set->size);
     read_options(rig);
-    *(struct metric_env *)rig->self = (struct metric_env) {.hostfs = "", .host = "h:80"};
+    *(struct metric_env *)rig->self =
+        (struct metric_env) {.hostfs = "", .host = "h:80", .text = &rig->text};
     if (set->open && set->open(rig->self, &err))
         fail_msg("%s: %s", set->name, err.text);
 }
@@ -76,6 +78,7 @@ static void close_set(struct rig *rig)
 {
     if (rig->set->close)
         rig->set->close(rig->self);
+    buf_free(&rig->text);
     if (rig->set->options)
         options_free(rig->set->options, rig->self);
     free(rig->self);

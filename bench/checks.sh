@@ -1,8 +1,10 @@
 #!/usr/bin/env bash
-# What monitors cost: MONITORS of a kind, each every 10 s, against nginx on this machine, after the first round: CPU of the process
-# over SECONDS_N seconds, and its private memory, beside a posta that only follows one quiet log. No pass or fail here.
+# What metricsets and monitors cost: all metricsets, and MONITORS monitors of a kind, each every 10 s, against nginx on this machine,
+# after the first round: CPU of the process over SECONDS_N seconds and its memory, beside a posta that only follows one quiet log.
+# Memory: what is the process's own (RssAnon), and pages of programs and libraries that nobody else has mapped just now (the
+# kernel takes those back when it needs room, and containers of the same image share them). No pass or fail here.
 #
-#   MONITORS=200 SECONDS_N=60 bench/heartbeat.sh        prints the rows of the table in bench/heartbeat.md
+#   MONITORS=200 SECONDS_N=60 bench/checks.sh        prints the rows of the table in bench/checks.md
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -26,14 +28,35 @@ start_nginx() {
 }
 head_of_config() {
     printf 'path.data: %s/data\noutput.file: {path: %s/out, rotate_every_kb: 1000000}\nlogging.level: warning\n' "$DIR" "$DIR"
+    printf 'filebeat.inputs: [{type: filestream, id: a, paths: [%s/quiet.log]}]\n' "$DIR"
+}
+some_monitors() { # N TYPE HOST [MORE]
+    local i
+    for ((i = 0; i < $1; i++)); do
+        echo "  - {type: $2, id: $2$i, hosts: '$3', schedule: '@every 10s'${4:-}}"
+    done
 }
 monitors() { # TYPE HOST [MORE]
-    local i
     head_of_config
     echo "heartbeat.monitors:"
-    for ((i = 0; i < MONITORS; i++)); do
-        echo "  - {type: $1, id: m$i, hosts: '$2', schedule: '@every 10s'${3:-}}"
-    done
+    some_monitors "$MONITORS" "$@"
+}
+metricsets() {
+    echo "metricbeat.modules:
+  - {module: system, period: 10s, metricsets: [cpu, core, load, memory, network, diskio, filesystem, fsstat, process, process_summary, uptime, socket_summary]}
+  - {module: container, period: 10s}"
+}
+pages() {
+    metricsets
+    echo "  - {module: nginx, period: 10s, hosts: ['http://127.0.0.1:$PORT']}"
+}
+everything() {
+    head_of_config
+    pages
+    echo "heartbeat.monitors:"
+    some_monitors $((MONITORS / 2)) http "http://127.0.0.1:$PORT"
+    some_monitors $((MONITORS / 4)) tcp "127.0.0.1:$PORT"
+    some_monitors $((MONITORS / 4)) icmp 127.0.0.1
 }
 ticks() { awk '{print $14 + $15}' "/proc/$PID/stat"; }
 measure() { # NAME, configuration from stdin
@@ -46,9 +69,10 @@ measure() { # NAME, configuration from stdin
     before=$(ticks)
     sleep "$SECONDS_N"
     after=$(ticks)
-    printf '| %s | %s | %s |\n' "$1" \
+    printf '| %s | %s | %s | %s |\n' "$1" \
         "$(awk -v t=$((after - before)) -v s="$SECONDS_N" -v hz="$(getconf CLK_TCK)" 'BEGIN {printf "%.2f %%", 100 * t / hz / s}')" \
-        "$(awk '/RssAnon/ {printf "%.1f MB", $2 / 1024}' "/proc/$PID/status")"
+        "$(awk '/RssAnon/ {printf "%.1f MB", $2 / 1024}' "/proc/$PID/status")" \
+        "$(awk '/^Private_Clean/ {printf "%.1f MB", $2 / 1024}' "/proc/$PID/smaps_rollup")"
     kill "$PID"
     wait "$PID" || true
     PID=
@@ -57,7 +81,10 @@ measure() { # NAME, configuration from stdin
 start_nginx
 : >"$DIR/quiet.log"
 CA=", ssl.certificate_authorities: $DIR/cert.pem"
-{ head_of_config && printf 'filebeat.inputs: [{type: filestream, id: a, paths: [%s/quiet.log]}]\n' "$DIR"; } | measure "one quiet log, no monitors"
+head_of_config | measure "one quiet log"
+{ head_of_config && metricsets; } | measure "all metricsets of system and container"
+{ head_of_config && pages; } | measure "the same and nginx's page"
+everything | measure "that and $MONITORS monitors: half http, tcp, icmp"
 monitors tcp "127.0.0.1:$PORT" | measure "$MONITORS tcp"
 monitors icmp 127.0.0.1 | measure "$MONITORS icmp"
 monitors tcp "tls://localhost:$((PORT + 1))" "$CA" | measure "$MONITORS tcp with TLS"
