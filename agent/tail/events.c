@@ -62,6 +62,14 @@ static void name_moved_in(struct tail *tail, struct dir *dir, const char *name, 
     tail->was_log = tail->is_moved_in = false;
 }
 
+static void note_close(struct file *file, bool was_closed)
+{
+    if (!was_closed)
+        return;
+    file->was_closed = true;
+    file->closed_wall_ns = coarse_wall_ns();
+}
+
 static void name_grew(struct tail *tail, struct dir *dir, const char *name, bool was_closed)
 {
     struct file *file = file_by_name(tail, dir, name);
@@ -70,7 +78,7 @@ static void name_grew(struct tail *tail, struct dir *dir, const char *name, bool
         return;
     }
     file_mark_ready(tail, file);
-    file->was_closed |= was_closed;
+    note_close(file, was_closed);
 }
 
 /* Its permissions, or the number of its names. */
@@ -125,7 +133,7 @@ static void heard_of_file(struct tail *tail, struct file *file, enum watch_event
         return;
     }
     file_mark_ready(tail, file);
-    file->was_closed |= what == WATCH_CLOSED;
+    note_close(file, what == WATCH_CLOSED);
     if (what == WATCH_CHANGED && file->name && !file_has_its_name(file))
         file_displace(tail, file);
 }

@@ -95,6 +95,7 @@ struct file {
     uint64_t seen_bytes; /* its size as far as it was read, a partial last line too */
     uint64_t end_mark;   /* with is_ended */
     int64_t last_data_ns;
+    int64_t closed_wall_ns; /* since the epoch: a writer closed it; 0 = not seen */
     int64_t rotated_at_ns;
     int64_t probe_at_ns; /* when to look for the end again */
     int64_t probe_wait_ns;
@@ -237,6 +238,9 @@ void file_watch_itself(struct tail *tail, struct file *file);
 void file_unwatch_itself(struct tail *tail, struct file *file);
 void file_leave_dir(struct tail *tail, struct file *file);
 
+/* Since the epoch, as the kernel stamps files with it. */
+int64_t coarse_wall_ns(void);
+
 /* ---- open.c ---- */
 
 /* Open a log for reading: a regular file, by a symbolic link only if the input allows it. GONE: not there, or not a
@@ -365,6 +369,8 @@ bool file_try_end(struct tail *tail, struct file *file);
 enum lease_answer { LEASE_NO_WRITER, LEASE_WRITER, LEASE_UNABLE };
 /* Has anybody the file open for writing, as far as a lease can tell? */
 enum lease_answer lease_ask(int fd);
+/* leave.c: by somebody, as far as can be known. */
+bool file_is_written(const struct file *file);
 /* Its end is in the spool: close it as soon as that is durable. True if that is now. */
 bool file_finish(struct tail *tail, struct file *file);
 

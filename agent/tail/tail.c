@@ -32,7 +32,7 @@ static void raise_file_limit(void)
         log_debug("tail", "the limit of open files stays as it is");
 }
 
-static int64_t coarse_wall_ns(void)
+int64_t coarse_wall_ns(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_REALTIME_COARSE, &ts);
@@ -206,7 +206,7 @@ static void read_rests(struct tail *tail)
     for (struct dir *dir = &tail->homeless; dir;
          dir = dir == &tail->homeless ? tail->dirs : dir->next)
         for (struct file *file = dir->files; file; file = file->next)
-            if (!file->is_ready && !file->has_failed && lease_ask(file->fd) == LEASE_NO_WRITER)
+            if (!file->is_ready && !file->has_failed && !file_is_written(file))
                 (void)file_read_rest(tail,
                                      file); /* a failed read is said and stays for the next run */
 }

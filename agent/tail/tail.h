@@ -115,6 +115,13 @@ void tail_marks_moved(struct tail *tail);
 /* Read what is there now, without waiting for more, until this moment (monotonic). True when every file was read to its end. */
 bool tail_read_to_end(struct tail *tail, int64_t until_ns);
 
+/* How many of the open files somebody else has open for writing, or may have; *example: one of their names, borrowed. Between a
+ * writer's last write and its close lies nothing: if there is none, the next tail_read_to_end reads the last of them. */
+size_t tail_writers(struct tail *tail, const char **example);
+
+/* From now on tail_read_to_end takes the end of a file without a writer as its end: a last line without a newline counts. */
+void tail_expect_no_more(struct tail *tail);
+
 /* Read these bytes of a source of this input once more, by whatever name its file has in its folder. GONE if it, or they, are
  * not there any more, or it is compressed. Needs no tail. */
 int tail_read_again(const struct tail_input *conf, const struct source *src, uint64_t from,
