@@ -13,6 +13,7 @@
 #include "config/config.h"
 #include "event/event.h"
 #include "heartbeat/heartbeat.h"
+#include "ledger.h"
 #include "metrics/metrics.h"
 #include "output/output.h"
 #include "parse/parse.h"
@@ -53,6 +54,7 @@ struct event_lane_names {
     const char *folder; /* of its spool, in that of the lines; and input of its sources */
     const char *beat;   /* agent.type and @metadata.beat */
     const char *what;   /* in sentences */
+    const char *row;    /* in the ledger, beside ids of inputs */
 };
 extern const struct event_lane_names event_lanes[EVENT_LANES]; /* samples.c */
 
@@ -306,6 +308,7 @@ struct sender_config {
     struct sender *beside;    /* who has opened the output; NULL = it is opened here */
     bool has_events;          /* the spool's lines are ready events, not lines of logs, */
     enum event_lane lane;     /* in this lane */
+    struct ledger *ledger;    /* NULL = none is kept */
     void (*moved)(void *arg); /* the cursor moved: the spool may have room */
     void *arg;
 };
@@ -327,6 +330,24 @@ const struct sender_stats *sender_stats(const struct sender *sender);
 bool sender_is_settled(const struct sender *sender);
 /* Nothing more will come: give on what is held back, when all in the spool is read. */
 void sender_let_go(struct sender *sender);
+/* How long events were on their way, from the log to the acknowledgement: n[i] took at most latency_step_s(i), and longer than
+ * the step before; the last is of all that took longer. */
+enum { LATENCY_STEPS = 13 };
+struct latency {
+    uint64_t n[LATENCY_STEPS + 1], sum_cs;
+};
+double latency_step_s(unsigned step);
+const struct latency *sender_latency(const struct sender *sender);
+/* Age of the oldest line without a verdict among those taken from the spool; 0 = none. */
+int64_t sender_oldest_ms(struct sender *sender);
+/* What the start found in the spool is not all counted yet. */
+bool sender_is_counting(const struct sender *sender);
+/* Count what waits and compare it with the ledger; for the end. What does not balance is said. */
+void sender_prove(struct sender *sender);
+/* Lines of a chunk behind its first bytes, split as this input says; NULL = at LF. */
+uint64_t chunk_lines(const struct input_settings *in, const struct chunk *chunk, size_t skip);
+/* What ends lines there; its len is 0 for LF. Good until the next call. */
+const struct line_end *input_line_end(const struct input_settings *in, const struct chunk *chunk);
 /* Counters of the output, with their rows; NULL if it has none. */
 const void *sender_output_stats(const struct sender *sender);
 /* Who the events say they are from. Its texts are borrowed from settings and identity. */
@@ -365,6 +386,7 @@ struct lane {
     void (*changed)(void *owner,
                     bool marks_moved); /* more is durable or delivered; there may be room */
     void *owner;
+    struct ledger *ledger;
 
     struct spool *spool;
     struct saver saver;

@@ -128,7 +128,7 @@ static void given(void *arg, struct record *rec)
     if (rec->flags & RECORD_DROPPED) {
         sender->stats.lines_filtered++;
         leave_out(sender, rec);
-        window_done(&sender->win, rec->last);
+        sender_settle(sender, rec->last, LEDGER_FILTERED);
         sender_move_cursor(sender);
         return;
     }

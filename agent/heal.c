@@ -41,6 +41,15 @@ static size_t whole_lines(const char *bytes, size_t len)
     return nl ? (size_t)(nl + 1 - bytes) : len;
 }
 
+static void book(struct intake *in, const struct spool_missing *piece, const char *bytes,
+                 size_t len)
+{
+    struct ledger *ledger = in->lane->ledger;
+    if (ledger)
+        ledger_add(ledger, ledger_row_of(ledger, piece->src), LEDGER_HEALED, len,
+                   lines_count(bytes, len));
+}
+
 /* The first piece of the range. Returns how long it was, or -1. */
 static int64_t heal_piece(struct intake *in, const struct spool_missing *missing, char *room,
                           struct err *err)
@@ -53,7 +62,11 @@ static int64_t heal_piece(struct intake *in, const struct spool_missing *missing
     if (!is_last)
         len = whole_lines(room, len);
     piece.to = piece.from + len;
-    return spool_heal(in->lane->spool, &piece, room, err) ? -1 : (int64_t)len;
+    uint64_t before = spool_stats(in->lane->spool)->healed_bytes;
+    int rc = spool_heal(in->lane->spool, &piece, room, err);
+    if (spool_stats(in->lane->spool)->healed_bytes > before)
+        book(in, &piece, room, len);
+    return rc ? -1 : (int64_t)len;
 }
 
 /* In memory they are nobody's position: a start does not know of them. */

@@ -69,17 +69,33 @@ static int sink_add(void *arg, const struct source *proto, struct source **src, 
     return 0;
 }
 
+/* Counted once it is taken: a chunk that is refused comes again. */
+static void book(struct intake *in, const struct source *src, const struct chunk *chunk,
+                 enum ledger_term term)
+{
+    struct ledger *ledger = in->lane->ledger;
+    if (!ledger || chunk->len == 0)
+        return;
+    unsigned row = ledger_row_of(ledger, src);
+    uint64_t n_lines = chunk_lines(settings_input(in->settings, src), chunk, 0);
+    ledger_add(ledger, row, LEDGER_READ, chunk->len, n_lines);
+    ledger_add(ledger, row, term, chunk->len, n_lines);
+}
+
 static int sink_append(void *arg, struct source *src, const struct chunk *chunk, struct err *err)
 {
     struct intake *in = arg;
+    enum ledger_term term = LEDGER_SPOOLED;
     while (spool_append(in->lane->spool, src, chunk, err)) {
         if (made_room(in, err))
             continue;
         if (err->kind != ERR_FULL || in->at_full != FULL_DROPS_NEWEST || chunk->len == 0)
             return refused(in, err);
         drop_newest(in, src, chunk);
+        term = LEDGER_DROPPED_NEWEST;
         break;
     }
+    book(in, src, chunk, term);
     lane_appended(in->lane, chunk->len);
     return 0;
 }

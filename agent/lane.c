@@ -49,6 +49,7 @@ int lane_open_sender(struct lane *lane, const struct sender_config *config, stru
     struct sender_config own = *config;
     own.loop = lane->loop;
     own.spool = lane->spool;
+    own.ledger = lane->ledger;
     own.moved = cursor_moved;
     own.arg = lane;
     return sender_new(&lane->sender, &own, err);

@@ -208,6 +208,7 @@ static void resume_one(struct sender *sender, const char *text)
     else if (rc < 0)
         say_unknown(sender, "it cannot be read");
     sender->awaits_mark = false;
+    stock_restart(sender);
     sender_wake(sender);
 }
 

@@ -28,6 +28,7 @@ struct pipeline {
     struct intake intake;
     struct samples samples[EVENT_LANES]; /* the sender is NULL where there are none */
     struct event_agent agent;
+    struct ledger ledger;
     struct own_stats own;
     struct heartbeats beats;
     struct sampler *sampler;
@@ -219,7 +220,8 @@ static void report(void *arg)
 
 static struct lane make_lane(struct pipeline *pipe, void (*changed)(void *, bool))
 {
-    return (struct lane) {.loop = pipe->loop, .changed = changed, .owner = pipe};
+    return (struct lane) {
+        .loop = pipe->loop, .changed = changed, .owner = pipe, .ledger = &pipe->ledger};
 }
 
 static void missed(void *arg)
@@ -337,6 +339,7 @@ static int start(struct pipeline *pipe, struct err *err)
 {
     const struct globals *g = &pipe->conf->settings->globals;
     set_up_timers(pipe);
+    ledger_init(&pipe->ledger, pipe->conf->settings);
     if (loop_new(&pipe->loop, err) || loop_signal(pipe->loop, SIGTERM, told_to_stop, pipe, err) ||
         loop_signal(pipe->loop, SIGINT, told_to_stop, pipe, err) ||
         loop_signal(pipe->loop, SIGHUP, told_to_reload, pipe, err))
@@ -354,8 +357,17 @@ static int start(struct pipeline *pipe, struct err *err)
     return 0;
 }
 
+static void prove_ledger(struct pipeline *pipe)
+{
+    sender_prove(pipe->logs.sender);
+    for (enum event_lane no = 0; no < EVENT_LANES; no++)
+        if (lane_of(pipe, no))
+            sender_prove(lane_of(pipe, no)->sender);
+}
+
 static void say_end(struct pipeline *pipe)
 {
+    prove_ledger(pipe);
     struct buf line = BUF_INIT;
     make_report(pipe, &line);
     log_info("stats", "%s", buf_str(&line));
@@ -387,6 +399,7 @@ static void finish(struct pipeline *pipe)
     lane_close_spool(&pipe->logs, until_ns);
     for (enum event_lane no = 0; no < EVENT_LANES; no++)
         samples_close(&pipe->samples[no], until_ns);
+    ledger_free(&pipe->ledger);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

@@ -17,8 +17,8 @@
 enum { SMALLEST_BYTES = 256 * 1024, SEGMENTS = 4 };
 
 const struct event_lane_names event_lanes[EVENT_LANES] = {
-    [EVENTS_METRICS] = {"metrics", "metricbeat", "samples"},
-    [EVENTS_HEARTBEATS] = {"heartbeats", "heartbeat", "heartbeats"},
+    [EVENTS_METRICS] = {"metrics", "metricbeat", "samples", "_metrics"},
+    [EVENTS_HEARTBEATS] = {"heartbeats", "heartbeat", "heartbeats", "_heartbeats"},
 };
 
 uint64_t samples_share(const struct globals *g, enum event_lane no)
@@ -83,6 +83,16 @@ void samples_close(struct samples *samples, int64_t until_ns)
     free(samples->sources);
 }
 
+static void book(struct samples *samples, size_t n_bytes, enum ledger_term term)
+{
+    struct ledger *ledger = samples->lane.ledger;
+    if (!ledger)
+        return;
+    unsigned row = ledger_row_of_lane(ledger, samples->no);
+    ledger_add(ledger, row, LEDGER_READ, n_bytes, 1);
+    ledger_add(ledger, row, term, n_bytes, 1);
+}
+
 void samples_put(struct samples *samples, unsigned kind, struct buf *event)
 {
     struct source *src = samples->sources[kind];
@@ -93,13 +103,16 @@ void samples_put(struct samples *samples, unsigned kind, struct buf *event)
                                 .read_ns = clock_wall_ns(),
                                 .bytes = event->data,
                                 .len = event->len};
+    enum ledger_term term = LEDGER_SPOOLED;
     while (spool_append(samples->lane.spool, src, &chunk, &err)) {
         if (err.kind == ERR_FULL && sender_drop_oldest(samples->lane.sender))
             continue;
         spool_drop_newest(samples->lane.spool, src, &chunk);
         log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "samples", "%s: one of the %s is dropped",
                     err.text, event_lanes[samples->no].what);
+        term = LEDGER_DROPPED_NEWEST;
         break;
     }
+    book(samples, chunk.len, term);
     lane_appended(&samples->lane, event->len);
 }

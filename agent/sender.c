@@ -95,8 +95,9 @@ static void take_verdict(void *arg, uint64_t token, enum verdict verdict, const 
     place->is_out = false;
     if (verdict == VERDICT_REFUSED && !bury_or_wait(sender, why, bytes, len))
         return;
-    verdict == VERDICT_DELIVERED ? sender->stats.lines_delivered++ : sender->stats.lines_dead++;
-    window_done(&sender->win, token);
+    bool is_delivered = verdict == VERDICT_DELIVERED;
+    is_delivered ? sender->stats.lines_delivered++ : sender->stats.lines_dead++;
+    sender_settle(sender, token, is_delivered ? LEDGER_DELIVERED : LEDGER_DEAD);
     sender_move_cursor(sender);
     loop_defer(sender->conf.loop, &sender->pump); /* there is a place again, or this was the last */
 }
@@ -145,6 +146,8 @@ static void finish(struct sender *sender)
         if (end.seq > sender->stop_seq)
             end.seq = sender->stop_seq;
         spool_delivered(sender->conf.spool, end);
+        if (spool_is_drained(sender->conf.spool))
+            stock_drained(sender);
     } else if (!sender_is_settled(sender)) {
         return;
     }
@@ -314,6 +317,7 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     *out = sender;
     if (!conf->spool) /* for `test output` */
         return 0;
+    stock_init(sender);
     if (join_output(sender, err)) {
         sender_free(sender);
         *out = NULL;
@@ -330,6 +334,7 @@ void sender_free(struct sender *sender)
     if (!sender->conf.beside)
         sender->output->close(sender->self); /* it may give verdicts */
     loop_drop_task(sender->conf.loop, &sender->pump);
+    stock_free(sender);
     loop_cancel_timer(sender->conf.loop, &sender->retry);
     dead_letter_done(&sender->dead);
     weave_free(sender);

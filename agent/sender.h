@@ -36,9 +36,13 @@ struct place {
     uint16_t before; /* the line before it in its event, in the ring; NO_PLACE = it is the first */
     uint16_t
         reach; /* the last line of its event, in the ring; NO_PLACE = its event is not complete */
-    bool is_event; /* an event has it as token */
-    bool is_out;   /* the output has the event and owes a verdict */
-    bool is_done;
+    bool is_event : 1; /* an event has it as token */
+    bool is_out : 1;   /* the output has the event and owes a verdict */
+    bool is_done : 1;
+    bool is_line : 1; /* else it is of an item without lines; the rest is of a line: */
+    uint16_t row;     /* in the ledger */
+    uint32_t n_bytes; /* with its end */
+    uint32_t read_cs; /* see stock_time */
 };
 
 /* Of a line, and of the event whose last one it is; see span.c. */
@@ -139,6 +143,7 @@ struct ready {
 
 struct weave {
     struct spool_item item;
+    unsigned row; /* of its lines, in the ledger */
     struct lines lines;
     bool has_item;
     bool is_plain; /* the item's lines are events as they are */
@@ -164,6 +169,37 @@ struct weave {
     struct table left_out; /* of struct left_out; see span.c */
 };
 
+/* ---- stock.c: what the ledger is told ---- */
+
+struct stock {
+    struct spool_census *census; /* NULL = nothing is to be counted */
+    struct loop_task task;
+    uint64_t start_seq;   /* records before it are of before this start, */
+    uint64_t counted_seq; /* and before this one they are in the ledger, or delivered before */
+    struct latency latency;
+    int64_t turn_ns; /* of this wake-up: */
+    uint32_t turn_cs;
+};
+void stock_init(struct sender *sender);
+void stock_free(struct sender *sender);
+/* The output has said where to go on: what is waiting is counted anew. */
+void stock_restart(struct sender *sender);
+/* Count it, if it is of before this start and nobody has. */
+void stock_meet(struct sender *sender, const struct spool_item *item);
+unsigned stock_row(const struct sender *sender, const struct source *src);
+bool stock_is_row_of(const struct sender *sender, unsigned row);
+/* A line of the item at hand has taken this place. */
+void stock_take(struct sender *sender, struct place *place, size_t n_bytes);
+/* This became of the event n: all its places are done. */
+void sender_settle(struct sender *sender, uint64_t n, enum ledger_term term);
+/* Nothing is in the spool that has no verdict. */
+void stock_drained(struct sender *sender);
+/* Hundredths of a second since the epoch, going around after 497 days. */
+static inline uint32_t stock_time(int64_t wall_ns)
+{
+    return (uint32_t)(wall_ns / (10 * NS_PER_MS));
+}
+
 /* ---- sender.c ---- */
 
 struct sender {
@@ -175,6 +211,7 @@ struct sender {
     struct event_agent agent;
     struct window win;
     struct weave weave;
+    struct stock stock;
     uint64_t stop_seq;       /* nothing from this record on is offered; UINT64_MAX = no limit */
     bool is_idle;            /* the spool had nothing more */
     bool keeps_marks;        /* the output does: the cursor moves when it has stored one */

@@ -15,10 +15,19 @@
 #include <string.h>
 
 struct toll {
-    const struct sender *sender;
+    struct sender *sender;
     uint64_t at; /* the first place that is not counted */
     uint64_t n_lines, n_bytes;
+    struct tally *rows; /* the same for each row of the ledger; NULL = there is none */
 };
+
+static void count_row(struct toll *toll, unsigned row, uint64_t bytes, uint64_t lines)
+{
+    if (!toll->rows)
+        return;
+    toll->rows[row].bytes += bytes;
+    toll->rows[row].lines += lines;
+}
 
 /* Of this record's bytes before it. */
 static uint64_t end_in_record(const struct place *place, uint64_t seq, size_t len)
@@ -43,6 +52,8 @@ static uint64_t count_places(struct toll *toll, uint64_t seq, size_t len, size_t
         uint64_t to = end_in_record(place, seq, len);
         toll->n_lines += !place->is_done;
         toll->n_bytes += place->is_done ? 0 : to - from;
+        if (!place->is_done)
+            count_row(toll, place->row, place->n_bytes, place->is_line);
         from = to;
     }
     return from;
@@ -57,15 +68,34 @@ static void pass_places_before(struct toll *toll, uint64_t seq)
         toll->at++;
 }
 
-static void count_record(void *arg, uint64_t seq, const char *bytes, size_t len, size_t skip)
+static void count_record(void *arg, const struct spool_item *item)
 {
     struct toll *toll = arg;
-    pass_places_before(toll, seq);
-    if (len == 0)
+    struct sender *sender = toll->sender;
+    pass_places_before(toll, item->seq);
+    if (item->chunk.len == 0)
         return;
-    size_t from = (size_t)count_places(toll, seq, len, skip);
-    toll->n_bytes += len - from;
-    toll->n_lines += lines_count(bytes + from, len - from);
+    stock_meet(sender, item);
+    size_t from = (size_t)count_places(toll, item->seq, item->chunk.len, (size_t)item->skip);
+    uint64_t n_bytes = item->chunk.len - from;
+    uint64_t n_lines = chunk_lines(
+        sender->conf.has_events ? NULL : settings_input(sender->conf.settings, item->src),
+        &item->chunk, from);
+    toll->n_bytes += n_bytes;
+    toll->n_lines += n_lines;
+    count_row(toll, stock_row(sender, item->src), n_bytes, n_lines);
+}
+
+/* Those of before this start that nobody has counted are damaged. */
+static void book(struct toll *toll, uint64_t end_seq)
+{
+    struct sender *sender = toll->sender;
+    struct stock *stock = &sender->stock;
+    for (unsigned row = 0; toll->rows && row < sender->conf.ledger->n_rows; row++)
+        ledger_add(sender->conf.ledger, row, LEDGER_DROPPED_OLDEST, toll->rows[row].bytes,
+                   toll->rows[row].lines);
+    if (stock->counted_seq < end_seq && stock->counted_seq < stock->start_seq)
+        stock->counted_seq = end_seq < stock->start_seq ? end_seq : stock->start_seq;
 }
 
 static void say_dropped(struct sender *sender)
@@ -90,7 +120,13 @@ bool sender_drop_oldest(struct sender *sender)
     uint64_t before = spool_stats(sender->conf.spool)->disk_bytes;
     if (end_seq == 0)
         return false;
-    if (spool_walk(sender->conf.spool, end_seq, count_record, &toll, &err)) {
+    if (sender->conf.ledger)
+        toll.rows = mem_zero(sender->conf.ledger->n_rows, sizeof *toll.rows);
+    int rc = spool_walk(sender->conf.spool, end_seq, count_record, &toll, &err);
+    if (rc == 0)
+        book(&toll, end_seq);
+    free(toll.rows);
+    if (rc) {
         log_limited(NULL, 60 * NS_PER_S, LOG_ERROR, "pipeline",
                     "the oldest lines cannot be counted, so they stay: %s", err.text);
         return false;

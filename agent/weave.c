@@ -54,10 +54,10 @@ static struct decoder *decoder_for(struct sender *sender)
 }
 
 /* The order of bytes that the file has, not that of the encoding's name. */
-static const struct line_end *line_end_of(struct sender *sender, const struct chunk *chunk)
+const struct line_end *input_line_end(const struct input_settings *in, const struct chunk *chunk)
 {
     static struct line_end swapped;
-    const struct tail_input *conf = &input_of(sender, sender->weave.route)->tail;
+    const struct tail_input *conf = &in->tail;
     enum charset_order order =
         conf->encoding > CHARSET_PLAIN ? charset_order(conf->encoding) : ORDER_NONE;
     bool is_big = chunk->flags & CHUNK_BIG_ENDIAN;
@@ -74,7 +74,7 @@ static void begin_lines(struct sender *sender)
     const struct chunk *chunk = &weave->item.chunk;
     weave->is_plain = is_plain(in, weave->item.src);
     if (!weave->is_plain) {
-        weave->lines.end = line_end_of(sender, chunk);
+        weave->lines.end = input_line_end(in, chunk);
         weave->lines.offset = chunk->from;
         weave->lines.keeps_cr =
             in->tail.line_terminator > TERMINATOR_AUTO || decoder_for(sender) != NULL;
@@ -103,6 +103,8 @@ void weave_begin(struct sender *sender)
         strand_end(sender, route_of(sender, item->src));
     if (weave->lines.len == 0)
         return;
+    stock_meet(sender, item);
+    weave->row = stock_row(sender, item->src);
     weave->is_plain = sender->conf.has_events;
     weave->route = weave->is_plain
                        ? events_route(sender) + kinds_find(sender->conf.settings, item->src)
@@ -284,6 +286,7 @@ void weave_line(struct sender *sender)
     struct weave *weave = &sender->weave;
     const struct spool_item *item = &weave->item;
     struct line line;
+    size_t at = weave->lines.at;
     if (!line_next(&weave->lines, &line)) {
         end_item(sender);
         return;
@@ -294,6 +297,8 @@ void weave_line(struct sender *sender)
         end = (struct spool_pos) {.seq = item->seq + 1};
     weave->has_item = !is_last;
     bool is_again = window_take(&sender->win, end);
+    if (!is_again)
+        stock_take(sender, window_place(&sender->win, sender->win.next - 1), line.end - at);
     bool is_cut = is_last && (item->chunk.flags & CHUNK_CUT);
     if (weave->is_plain)
         plain_line(sender, sender->win.next - 1, &line, is_cut);

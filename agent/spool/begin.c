@@ -242,6 +242,7 @@ static void drop_last(struct spool *spool)
         reader->seg = reader->scan.seg = keep;
         reader->scan.at = keep->synced_size;
     }
+    census_leave(spool, seg);
     keep->next = NULL;
     spool->last = keep;
     spool->stats.segments--;

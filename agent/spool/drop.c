@@ -86,13 +86,26 @@ uint64_t spool_oldest_end(const struct spool *spool)
     return second && spool->first != spool->closing ? second->base_seq : 0;
 }
 
-static void visit_record(const struct spool *spool, const struct record *rec,
-                         const uint8_t *payload, spool_visit *visit, void *arg)
+/* Who walks, and what the walk has met. */
+struct stroll {
+    struct spool *spool;
+    struct registry met; /* sources */
+    uint64_t next_seq, end_seq;
+    spool_visit *visit;
+    void *arg;
+};
+
+static void visit_record(const struct stroll *stroll, const struct record *rec,
+                         const uint8_t *payload)
 {
-    struct spool_pos cursor = spool->cursor.pos;
+    struct spool_pos cursor = stroll->spool->cursor.pos;
+    struct spool_item item;
     size_t skip = rec->seq == cursor.seq ? (size_t)cursor.done : 0;
-    if (rec->type == REC_DATA && rec->seq >= cursor.seq && skip <= rec->payload_len)
-        visit(arg, rec->seq, (const char *)payload, rec->payload_len, skip);
+    if (rec->type != REC_DATA || rec->seq < cursor.seq || skip > rec->payload_len)
+        return;
+    store_fill_item(rec, payload, store_source_of(&stroll->met, rec->source_no), &item);
+    item.skip = skip;
+    stroll->visit(stroll->arg, &item);
 }
 
 /* These records are not there. The reader will not come to them, if it was not there yet. */
@@ -107,33 +120,33 @@ static void miss_records(struct spool *spool, uint64_t from, uint64_t to)
     *counted = to;
 }
 
-static int walk_records(struct spool *spool, struct scan *scan, uint64_t *next_seq,
-                        uint64_t end_seq, spool_visit *visit, void *arg, struct err *err)
+static int walk_records(struct stroll *stroll, struct scan *scan, uint64_t end_seq, struct err *err)
 {
     struct record rec;
     const uint8_t *payload;
     int rc;
     while ((rc = scan_next(scan, &rec, &payload, err)) > 0) {
-        if (rec.type == REC_CHECKPOINT || rec.seq >= end_seq || rec.seq < *next_seq)
+        store_note_sources(&stroll->met, &rec, payload);
+        if (rec.type == REC_CHECKPOINT || rec.seq >= end_seq || rec.seq < stroll->next_seq)
             continue;
-        miss_records(spool, *next_seq, rec.seq);
-        *next_seq = rec.seq + 1;
-        visit_record(spool, &rec, payload, visit, arg);
+        miss_records(stroll->spool, stroll->next_seq, rec.seq);
+        stroll->next_seq = rec.seq + 1;
+        visit_record(stroll, &rec, payload);
     }
     return rc;
 }
 
 /* One that is no segment any more makes room too: what was in it is missing. */
-static int walk_segment(struct spool *spool, struct segment *seg, uint64_t end_seq,
-                        spool_visit *visit, void *arg, struct err *err)
+static int walk_segment(struct stroll *stroll, struct segment *seg, struct err *err)
 {
     struct scan scan = SCAN_INIT;
-    uint64_t next_seq = spool->cursor.pos.seq,
-             end = seg->end_seq < end_seq ? seg->end_seq : end_seq;
-    if (next_seq < seg->base_seq)
-        next_seq = seg->base_seq;
+    struct spool *spool = stroll->spool;
+    uint64_t end = seg->end_seq < stroll->end_seq ? seg->end_seq : stroll->end_seq;
+    stroll->next_seq = spool->cursor.pos.seq;
+    if (stroll->next_seq < seg->base_seq)
+        stroll->next_seq = seg->base_seq;
     if (scan_open(&scan, spool->dir, seg, &spool->watch, err) == 0) {
-        int rc = walk_records(spool, &scan, &next_seq, end, visit, arg, err);
+        int rc = walk_records(stroll, &scan, end, err);
         scan_close(&scan);
         if (rc)
             return -1;
@@ -142,17 +155,20 @@ static int walk_segment(struct spool *spool, struct segment *seg, uint64_t end_s
     } else {
         return -1;
     }
-    miss_records(spool, next_seq, end);
+    miss_records(spool, stroll->next_seq, end);
     return 0;
 }
 
 int spool_walk(struct spool *spool, uint64_t end_seq, spool_visit *visit, void *arg,
                struct err *err)
 {
-    for (struct segment *seg = spool->first; seg && seg->base_seq < end_seq; seg = seg->next)
-        if (walk_segment(spool, seg, end_seq, visit, arg, err))
-            return -1;
-    return 0;
+    struct stroll stroll = {.spool = spool, .end_seq = end_seq, .visit = visit, .arg = arg};
+    int rc = 0;
+    for (struct segment *seg = spool->first; rc == 0 && seg && seg->base_seq < end_seq;
+         seg = seg->next)
+        rc = walk_segment(&stroll, seg, err);
+    registry_clear(&stroll.met);
+    return rc;
 }
 
 void spool_give_up(struct spool *spool, uint64_t end_seq, uint64_t n_lines, uint64_t n_bytes)

@@ -195,6 +195,17 @@ int memory_next(struct memory *memory, struct spool_item *item)
     return 1;
 }
 
+void memory_visit(const struct memory *memory, spool_visit *visit, void *arg)
+{
+    struct spool_item item;
+    for (const struct node *node = memory->first; node; node = node->next) {
+        store_fill_item(&node->rec, node->bytes, node->kept->at, &item);
+        item.skip = node->done;
+        if (item.type == SPOOL_DATA)
+            visit(arg, &item);
+    }
+}
+
 uint64_t memory_reading(const struct memory *memory)
 {
     return memory->ahead ? memory->ahead->rec.seq : memory->next_seq;

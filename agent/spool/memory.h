@@ -29,6 +29,8 @@ void memory_begin_reading(struct memory *memory);
 /* 1 = item filled, 0 = nothing more. */
 int memory_next(struct memory *memory, struct spool_item *item);
 void memory_rewind(struct spool *spool);
+/* All that wait. */
+void memory_visit(const struct memory *memory, spool_visit *visit, void *arg);
 /* Number of the next one to be given out, and behind the last one. */
 uint64_t memory_reading(const struct memory *memory);
 uint64_t memory_end(const struct memory *memory);

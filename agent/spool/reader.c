@@ -74,8 +74,7 @@ static int enter_segment(struct spool *spool, struct segment *seg, struct err *e
     return 0;
 }
 
-/* The newest segment that begins at or before this record. */
-static struct segment *segment_of(const struct spool *spool, uint64_t seq)
+struct segment *store_segment_of(const struct spool *spool, uint64_t seq)
 {
     struct segment *found = spool->first;
     for (struct segment *seg = spool->first; seg; seg = seg->next)
@@ -95,7 +94,7 @@ static void unmeet(struct registry *reg, uint32_t seen_no)
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err)
 {
     struct reader *reader = &spool->reader;
-    struct segment *seg = segment_of(spool, at.seq);
+    struct segment *seg = store_segment_of(spool, at.seq);
     if (at.seq < reader->next_seq) {
         unmeet(&spool->sources, reader->seen_no);
         unmeet(&spool->leaving, reader->seen_no);

@@ -53,6 +53,7 @@ static void drop_first(struct spool *spool)
         return;
     }
     free(path);
+    census_leave(spool, seg);
     spool->first = seg->next;
     spool->stats.segments--;
     spool->stats.disk_bytes -= seg->size;

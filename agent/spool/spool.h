@@ -128,8 +128,9 @@ void spool_drop_newest(struct spool *spool, struct source *src, const struct chu
 /* The first record behind the oldest segment; 0 if that cannot go: it is the newest one too, or not durable yet. */
 uint64_t spool_oldest_end(const struct spool *spool);
 
-/* What a record of data is: its number, and of its bytes those that the cursor is not behind. */
-typedef void spool_visit(void *arg, uint64_t seq, const char *bytes, size_t len, size_t skip);
+struct spool_item;
+/* A record of data; of its bytes the cursor is not behind those from item->skip on. Borrowed. */
+typedef void spool_visit(void *arg, const struct spool_item *item);
 /* Visit the data from the cursor up to before end_seq, which are in the oldest segments. */
 int spool_walk(struct spool *spool, uint64_t end_seq, spool_visit *visit, void *arg,
                struct err *err) MUST_CHECK;
@@ -204,6 +205,17 @@ bool spool_take_missing(struct spool *spool, struct spool_missing *missing);
  * forgotten. proto: as spool_take_missing gave it. Lines in `bytes` are whole. FULL: nothing or not all was taken. */
 int spool_heal(struct spool *spool, const struct spool_missing *missing, const char *bytes,
                struct err *err) MUST_CHECK;
+
+/* ---- counting what is there, beside the reader ---- */
+
+struct spool_census;
+/* Of what is not delivered, up to before this record. One at a time. */
+struct spool_census *spool_census_new(struct spool *spool, uint64_t end_seq);
+/* Visit the data in about max_bytes more. 1 = there is more, 0 = all was visited, -1 = cannot be read now. */
+int spool_census_step(struct spool_census *census, size_t max_bytes, spool_visit *visit, void *arg,
+                      struct err *err) MUST_CHECK;
+/* Before spool_close. NULL is fine. */
+void spool_census_free(struct spool_census *census);
 
 /* The record that spool_next would look for. */
 uint64_t spool_reading(const struct spool *spool);

@@ -68,12 +68,13 @@ struct spool {
     void *missed_arg;
     struct spool_missing *to_heal; /* oldest first */
     size_t n_to_heal;
-    struct memory *memory;   /* what waits, with queue.mem; else NULL */
-    size_t n_unnoted;        /* sources with bytes that were dropped and not noted */
-    uint64_t unnoted_bytes;  /* of them all */
-    bool wants_notes;        /* a mark was given out behind them */
-    struct scan_watch watch; /* store_damaged */
-    struct buf scratch;      /* payloads of SOURCE and CHECKPOINT records */
+    struct memory *memory;       /* what waits, with queue.mem; else NULL */
+    size_t n_unnoted;            /* sources with bytes that were dropped and not noted */
+    uint64_t unnoted_bytes;      /* of them all */
+    bool wants_notes;            /* a mark was given out behind them */
+    struct scan_watch watch;     /* store_damaged */
+    struct spool_census *census; /* NULL = nobody counts */
+    struct buf scratch;          /* payloads of SOURCE and CHECKPOINT records */
 };
 
 /* heal.c: these bytes are missing; they may be had once more from the log. */
@@ -121,6 +122,13 @@ bool reserve_give(struct spool *spool, const char *to);
 /* spool.c: unlink the segments that are delivered. */
 void store_drop_delivered(struct spool *spool);
 
+/* census.c */
+/* What a record tells of sources, for who scans segments by himself; and the source of a record, without a name if none told. */
+void store_note_sources(struct registry *met, const struct record *rec, const uint8_t *payload);
+const struct source *store_source_of(const struct registry *met, uint32_t no);
+/* This segment goes. */
+void census_leave(struct spool *spool, const struct segment *seg);
+
 /* clear.c: what is no file and has a name that posta needs goes to bad/, or is said. Before the lock is taken. */
 int clear_lock(const char *dir, struct err *err) MUST_CHECK;
 /* And behind it. */
@@ -152,6 +160,8 @@ void losses_free(struct losses *losses);
 /* What a record of data or of an end is to who reads: nothing of it delivered, nothing lost before it. */
 void store_fill_item(const struct record *rec, const void *payload, const struct source *src,
                      struct spool_item *item);
+/* The newest segment that begins at or before this record. */
+struct segment *store_segment_of(const struct spool *spool, uint64_t seq);
 int reader_open(struct spool *spool, struct spool_pos at, struct err *err) MUST_CHECK;
 void reader_close(struct reader *reader);
 /* Takes a source that is in no table any more; keeps it if records that are still to be given out may be of it. */

@@ -18,6 +18,7 @@ LOG=$DIR/posta.log
 PID=
 
 cleanup() {
+    ledger_balances
     [[ -n $PID ]] && kill -KILL "$PID" 2>/dev/null
     jobs -p | xargs -r kill -KILL 2>/dev/null
     declare -F test_cleanup >/dev/null && test_cleanup
@@ -60,6 +61,16 @@ until_true() {
 }
 log_has() { grep -qF -- "$1" "$LOG"; }
 
+# posta counts at its end, and each time all is delivered, whether its ledger accounts for every byte and line: it must not
+# have complained, and one that ended in order must have said so.
+ledger_balances() { # [END]
+    local wrong
+    [[ -e $LOG ]] || return 0
+    wrong=$(grep -m 1 'ledger does not balance' "$LOG") && not_ok "the ledger balances" "$wrong"
+    [[ -z ${1:-} ]] || grep -q 'ledger: \(balances\|not counted\)' "$LOG" || not_ok "the ledger was proven at the end"
+    return 0
+}
+
 # ---- posta ----
 
 start_posta() { # ARGS...: in the background, logging to $LOG (appended)
@@ -68,6 +79,7 @@ start_posta() { # ARGS...: in the background, logging to $LOG (appended)
 }
 # start_posta_and_wait ARGS...: until it watches its folders
 start_posta_and_wait() {
+    ledger_balances
     : >"$LOG"
     start_posta "$@"
     until_true 20 log_has "tail: watching" || not_ok "posta is up"
@@ -78,6 +90,7 @@ stop_posta() {
     kill -TERM "$PID" 2>/dev/null
     wait "$PID" || rc=$?
     PID=
+    ledger_balances "$([[ $rc != 0 ]] || echo end)"
     return $rc
 }
 kill_posta() {
@@ -87,6 +100,7 @@ kill_posta() {
 }
 # status ARGS...: run posta to its end, print its exit status; its words are in $LOG
 status() {
+    ledger_balances
     : >"$LOG"
     timeout 60 "$POSTA" "$@" >>"$LOG" 2>&1
     echo $?
