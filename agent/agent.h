@@ -31,6 +31,7 @@ enum {
     EXIT_DAMAGE = 1,
     EXIT_START = 2,
     EXIT_SPOOL = 3,
+    EXIT_LEFT = 4,
     EXIT_BUG = 70
 };
 
@@ -77,6 +78,8 @@ struct globals {
     char *run_from;
     const struct node *geo;
     int64_t shutdown_ns;
+    bool wait_for_writers;
+    char *termination_log;
     char *spool_path;
     uint64_t spool_max_bytes, spool_segment_bytes;
     bool is_in_memory; /* queue.mem */
@@ -94,6 +97,7 @@ struct input_settings {
     bool fields_under_root;
     struct node_list parsers;
     struct str_list include_lines, exclude_lines;
+    bool is_broken;     /* read, but with an error */
     const char *module; /* ready JSON members of a module's events, or NULL; static */
     const char *module_name, *module_set; /* the same: "nginx", "access" */
     struct event_input event;             /* made from the above */
@@ -138,8 +142,13 @@ struct metric_item {
     size_t n_jobs;
 };
 
+/* What posta is beside: decides what it does where a configuration is wrong, and how it ends. */
+enum role { ROLE_HOST, ROLE_NODE, ROLE_SIDECAR };
+
 struct settings {
     struct config *config;
+    enum role role;
+    bool is_read; /* the parts have read theirs */
     struct globals globals;
     struct input_settings *inputs;
     size_t n_inputs;
@@ -159,6 +168,12 @@ struct settings {
 /* Read files and settings of the command line, check everything that can be checked without the network or the data
  * folder; problems are printed to stderr. Returns 0 or an exit status. */
 int settings_load(struct settings *settings, const struct cli_args *args);
+/* The same, quietly. -1: there is an error among the problems. */
+int settings_read(struct settings *settings, const struct cli_args *args,
+                  struct problems *problems) MUST_CHECK;
+/* Its log from now on: borrows settings. */
+void settings_set_up_log(struct settings *settings, const struct cli_args *args);
+void settings_print(const struct problems *problems);
 void settings_free(struct settings *settings);
 /* Will there be events in this lane? */
 bool settings_has_lane(const struct settings *settings, enum event_lane lane);
@@ -169,6 +184,16 @@ enum sync_mode settings_sync_mode(const struct settings *settings);
 /* The input that this source was found by; NULL if it is not configured any more. */
 const struct input_settings *settings_input(const struct settings *settings,
                                             const struct source *src);
+
+/* Let the parts read what was merged and expanded. */
+void settings_read_parts(struct settings *settings, struct problems *problems);
+
+/* ---- salvage.c ---- */
+
+/* Of settings that were read with errors, keep what lines can be kept with until they are mended: the inputs without an error. */
+void settings_salvage(struct settings *settings);
+/* Nothing is delivered: an output that is always busy takes the place of the one that cannot be used. */
+void settings_hold(struct settings *settings);
 
 /* ---- options.c ---- */
 
@@ -486,8 +511,20 @@ struct pipeline;
 struct pipeline_config {
     const struct settings *settings;
     bool once;
+    const char
+        *trouble; /* why nothing can be delivered, lines are only kept; NULL = nothing is wrong */
+    /* Is there another configuration, one that can be run? Asked for by a signal, or by the clock while there is trouble. */
+    bool (*reload)(void *arg, bool is_asked);
+    void *arg;
 };
-int pipeline_run(const struct pipeline_config *config, int *status, struct err *err) MUST_CHECK;
+struct pipeline_end {
+    int status;            /* EXIT_.. */
+    bool is_changing;      /* it made room for another configuration */
+    struct tally left;     /* taken in and not delivered */
+    uint64_t unread_bytes; /* in the files, and not taken in */
+};
+int pipeline_run(const struct pipeline_config *config, struct pipeline_end *end,
+                 struct err *err) MUST_CHECK;
 
 /* ---- report.c ---- */
 
@@ -537,6 +574,7 @@ int sampler_new(struct sampler **sampler, const struct sampler_config *config,
 void sampler_free(struct sampler *sampler);
 
 /* ---- commands ---- */
+/* run.c */
 int command_run(const struct cli_args *args);
 int command_test(const struct cli_args *args);
 int command_export(const struct cli_args *args);
@@ -550,5 +588,11 @@ typedef int output_use(const struct settings *settings, const struct output_env 
                        struct err *err);
 /* Let use have the output, which is not opened: no spool, no data folder. 0, or an exit status with a line on stderr. */
 int output_run(struct settings *settings, output_use *use, void *arg);
+/* The same, with err instead. */
+int output_try(const struct settings *settings, output_use *use, void *arg,
+               struct err *err) MUST_CHECK;
+/* An output_use: what can be known without the network. */
+int output_check(const struct settings *settings, const struct output_env *env, void *arg,
+                 struct err *err) MUST_CHECK;
 
 #endif

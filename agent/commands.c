@@ -5,55 +5,49 @@
 
 #include <stdlib.h>
 
-/* ---- run ---- */
-
-int command_run(const struct cli_args *args)
-{
-    struct settings settings;
-    struct err err;
-    int status = settings_load(&settings, args);
-    if (status == 0) {
-        log_info("posta", "version " POSTA_VERSION ", data in %s, output %s",
-                 settings.globals.path_data, settings.output->name);
-        const struct pipeline_config config = {.settings = &settings, .once = args->once};
-        if (pipeline_run(&config, &status, &err))
-            log_error("posta", "cannot %s: %s", status == EXIT_START ? "start" : "go on", err.text);
-    }
-    settings_free(&settings);
-    return status;
-}
-
 /* ---- test ---- */
 
 /* With the parts of a sender that check, test and verify need. */
-int output_run(struct settings *settings, output_use *use, void *arg)
+int output_try(const struct settings *settings, output_use *use, void *arg, struct err *err)
 {
     struct agent_identity identity;
     struct loop *loop = NULL;
     struct sender *sender = NULL;
-    struct err err;
     const struct sender_config config = {.settings = settings, .identity = &identity};
-    int rc = loop_new(&loop, &err);
+    int rc = loop_new(&loop, err);
     identity_peek(&identity, settings->globals.path_data);
     if (rc == 0)
-        rc = sender_new(&sender, &config, &err);
+        rc = sender_new(&sender, &config, err);
     if (rc == 0) {
         struct output_env env = sender_env(sender);
         env.loop = loop;
-        rc = use(settings, &env, arg, &err);
+        rc = use(settings, &env, arg, err);
     }
-    if (rc)
-        fprintf(stderr, "posta: %s\n", err.text);
     sender_free(sender);
     loop_free(loop);
-    return rc ? EXIT_START : EXIT_TOLD;
+    return rc;
+}
+
+int output_run(struct settings *settings, output_use *use, void *arg)
+{
+    struct err err;
+    if (output_try(settings, use, arg, &err) == 0)
+        return EXIT_TOLD;
+    fprintf(stderr, "posta: %s\n", err.text);
+    return EXIT_START;
+}
+
+int output_check(const struct settings *settings, const struct output_env *env, void *arg,
+                 struct err *err)
+{
+    (void)arg;
+    return settings->output->check ? settings->output->check(settings->output_self, env, err) : 0;
 }
 
 static int check_output(const struct settings *settings, const struct output_env *env, void *arg,
                         struct err *err)
 {
-    (void)arg;
-    if (settings->output->check && settings->output->check(settings->output_self, env, err))
+    if (output_check(settings, env, arg, err))
         return -1;
     printf("Config OK\n");
     return 0;

@@ -45,6 +45,8 @@ void kinds_free(struct settings *settings)
         free(settings->kinds[i].extra);
     }
     free(settings->kinds);
+    settings->kinds = NULL;
+    settings->n_kinds = 0;
 }
 
 /* Is it in the lane whose spool this source is in? */

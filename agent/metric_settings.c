@@ -295,4 +295,6 @@ void metrics_free(struct settings *settings)
     for (size_t i = 0; i < settings->n_items; i++)
         free_item(settings->items[i]);
     free(settings->items);
+    settings->items = NULL;
+    settings->n_items = 0;
 }

@@ -91,6 +91,20 @@ static const struct option global_options[] = {
      AT(shutdown_ns),
      .doc = "How long SIGTERM may wait for what is read to be delivered; the rest stays in the "
             "spool."},
+    {.name = "shutdown.wait_for_writers",
+     .type = OPT_BOOL,
+     .def = "false",
+     .own = true,
+     AT(wait_for_writers),
+     .doc = "SIGTERM: follow the logs until no writer has them open any more, or until little of "
+            "shutdown.deadline is left; true with --role sidecar, where the writers end too."},
+    {.name = "shutdown.termination_log",
+     .type = OPT_TEXT,
+     .def = "/dev/termination-log",
+     .own = true,
+     AT(termination_log),
+     .doc = "Where the reason of an end that left something behind is written, if the file is "
+            "there; Kubernetes shows it as the container's last state."},
     {.name = "filebeat.shutdown_timeout", .type = OPT_IGNORED, .doc = "set shutdown.deadline"},
     {.name = "filebeat.registry", .type = OPT_IGNORED, .doc = "positions are in the spool"},
     {.name = "queue.disk.path",

@@ -102,7 +102,9 @@ static int read_input(struct settings *set, const struct node *node, size_t i,
         return 0;
     }
     in->node = node;
+    size_t before = problems->n_errors;
     parsers_read(in, node, problems);
+    in->is_broken = problems->n_errors > before;
     if (in->type == 1)
         problems_warn(problems, node, "type: log is read as filestream");
     set->n_inputs++;
@@ -176,11 +178,13 @@ static void finish_inputs(struct settings *set, struct problems *problems)
     for (size_t i = 0; i < set->n_inputs; i++) {
         struct input_settings *in = &set->inputs[i];
         struct err err;
+        size_t before = problems->n_errors;
         check_input(set, in, problems);
         make_line_end(in, problems);
         in->extra = fields_to_json(&set->globals, in, &err);
         if (!in->extra)
             problems_error(problems, NULL, "%s", err.text);
+        in->is_broken |= problems->n_errors > before;
         in->event = (struct event_input) {
             .type = "filestream", .extra = in->extra, .limit_bytes = in->tail.message_max_bytes};
     }
@@ -253,8 +257,9 @@ static void check_marks(const struct settings *set, struct problems *problems)
                        "which sends only what is durable; on tmpfs a sync costs nothing");
 }
 
-static void read_all(struct settings *set, struct problems *problems)
+void settings_read_parts(struct settings *set, struct problems *problems)
 {
+    set->is_read = true;
     const struct node *root = config_root(set->config);
     (void)(options_read_beside(root, "", top_rows(), taken_elsewhere, &set->globals, problems) ==
            0); /* counted */
@@ -270,22 +275,22 @@ static void read_all(struct settings *set, struct problems *problems)
         set->globals.spool_segment_bytes = set->globals.spool_max_bytes / 4;
 }
 
-static int print_problems(const struct problems *problems)
+void settings_print(const struct problems *problems)
 {
     for (size_t i = 0; i < problems->n; i++)
         fprintf(stderr, "posta: %s%s\n", problems->at[i].kind == PROBLEM_WARNING ? "warning: " : "",
                 problems->at[i].text);
     if (problems->n_dropped)
         fprintf(stderr, "posta: and %zu more\n", problems->n_dropped);
-    return problems->n_errors ? EXIT_USAGE : 0;
 }
 
-static void set_up_log(struct settings *set, const struct cli_args *args)
+void settings_set_up_log(struct settings *set, const struct cli_args *args)
 {
     static const enum log_level of_word[] = {LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR, LOG_ERROR};
     struct buf joined = BUF_INIT;
     for (size_t i = 0; i < set->globals.log_selectors.n; i++)
         buf_printf(&joined, "%s%s", i ? "," : "", set->globals.log_selectors.at[i]);
+    free(set->selectors);
     set->selectors = mem_dup(args->debug ? args->debug : buf_str(&joined));
     buf_free(&joined);
     int word = set->globals.log_level < 0 ? 1 : set->globals.log_level;
@@ -296,18 +301,49 @@ static void set_up_log(struct settings *set, const struct cli_args *args)
         .level = level, .json = set->globals.log_json, .selectors = set->selectors});
 }
 
+static void read_role(struct settings *set, const struct cli_args *args, struct problems *problems)
+{
+    static const char *const names[] = {"host", "node", "sidecar"};
+    const char *name = args->role ? args->role : getenv("POSTA_ROLE");
+    if (!name || !*name)
+        return;
+    for (enum role role = ROLE_HOST; role <= ROLE_SIDECAR; role++)
+        if (strcmp(name, names[role]) == 0) {
+            set->role = role;
+            return;
+        }
+    problems_error(problems, NULL, "%s: there is no role '%s': host, node or sidecar",
+                   args->role ? "--role" : "POSTA_ROLE", name);
+}
+
+static void add_defaults(struct settings *set)
+{
+    config_add_default(set->config, "path.data", "/var/lib/posta");
+    config_add_default(set->config, "queue.disk.path", "${path.data}/spool");
+    if (set->role != ROLE_SIDECAR)
+        return;
+    config_add_default(set->config, "shutdown.deadline", "25s"); /* of a pod's 30 s */
+    config_add_default(set->config, "shutdown.wait_for_writers", "true");
+}
+
+int settings_read(struct settings *set, const struct cli_args *args, struct problems *problems)
+{
+    *set = (struct settings) {.config = config_new(NULL)};
+    read_role(set, args, problems);
+    int rc = add_files(set, args, problems) | add_command_line(set, args, problems);
+    choose_queue(set, problems);
+    add_defaults(set);
+    if (rc == 0 && config_expand(set->config, NULL, problems) == 0)
+        settings_read_parts(set, problems);
+    return problems->n_errors ? -1 : 0;
+}
+
 int settings_load(struct settings *set, const struct cli_args *args)
 {
     struct problems problems = PROBLEMS_INIT;
-    *set = (struct settings) {.config = config_new(NULL)};
-    int rc = add_files(set, args, &problems) | add_command_line(set, args, &problems);
-    choose_queue(set, &problems);
-    config_add_default(set->config, "path.data", "/var/lib/posta");
-    config_add_default(set->config, "queue.disk.path", "${path.data}/spool");
-    if (rc == 0 && config_expand(set->config, NULL, &problems) == 0)
-        read_all(set, &problems);
-    set_up_log(set, args);
-    int status = print_problems(&problems);
+    int status = settings_read(set, args, &problems) ? EXIT_USAGE : 0;
+    settings_set_up_log(set, args);
+    settings_print(&problems);
     problems_free(&problems);
     return status;
 }

@@ -36,6 +36,9 @@ static const struct flag flags[] = {
      "posta verify: this topic (default: those of the configuration)"},
     {"live", NULL, FLAG_TRUE, AT(is_live), 0,
      "posta verify: go on reading, say each change; Ctrl-C ends it"},
+    {"role", "ROLE", FLAG_TEXT, AT(role), 0,
+     "host, node or sidecar (default: $POSTA_ROLE, or host): a sidecar starts whatever is wrong with "
+     "its configuration, keeps lines until that is mended, and ends behind its writers"},
     {"once", NULL, FLAG_TRUE, AT(once), 0,
      "read what is there to its end, deliver all of it, exit"},
     {"e", NULL, FLAG_NOTHING, 0, 0, "log to standard error (posta always does)"},

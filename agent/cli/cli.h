@@ -21,6 +21,7 @@ struct cli_args {
     bool wants_all, is_dry_run;
     const char *topic; /* for verify */
     bool is_live;
+    const char *role;  /* "sidecar"; NULL if not given */
     const char *debug; /* selectors of -d; NULL if not given */
     bool is_verbose;
     bool once;

@@ -7,5 +7,7 @@
 extern const struct output kafka_output;
 extern const struct output console_output;
 extern const struct output file_output;
+/* Of no configuration: it takes nothing. */
+extern const struct output held_output;
 
 #endif

@@ -47,6 +47,25 @@ size_t tail_writers(struct tail *tail, const char **example)
     return n;
 }
 
+static uint64_t unread(const struct file *file)
+{
+    struct stat st;
+    uint64_t done = file->src->offset;
+    if (file->is_ended || file->gzip || fstat(file->fd, &st) < 0)
+        return 0;
+    return (uint64_t)st.st_size > done ? (uint64_t)st.st_size - done : 0;
+}
+
+uint64_t tail_unread_bytes(const struct tail *tail)
+{
+    uint64_t bytes = 0;
+    for (const struct dir *dir = &tail->homeless; dir;
+         dir = dir == &tail->homeless ? tail->dirs : dir->next)
+        for (const struct file *file = dir->files; file; file = file->next)
+            bytes += unread(file);
+    return bytes;
+}
+
 void tail_expect_no_more(struct tail *tail)
 {
     tail->once = true;

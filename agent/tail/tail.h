@@ -119,6 +119,9 @@ bool tail_read_to_end(struct tail *tail, int64_t until_ns);
  * writer's last write and its close lies nothing: if there is none, the next tail_read_to_end reads the last of them. */
 size_t tail_writers(struct tail *tail, const char **example);
 
+/* In the open files, and not handed on. */
+uint64_t tail_unread_bytes(const struct tail *tail);
+
 /* From now on tail_read_to_end takes the end of a file without a writer as its end: a last line without a newline counts. */
 void tail_expect_no_more(struct tail *tail);
 

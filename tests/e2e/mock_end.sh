@@ -1,0 +1,149 @@
+#!/usr/bin/env bash
+# How posta ends beside its writers: in a pod where both are told to stop together, in one where the writers are gone before,
+# on a machine where they stay; with brokers that never come back, what is left is counted to the byte.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+start_broker together:3 other-user:3 rest:1 gone:1 job:1 stays:1
+
+fresh() { # TOPIC [EXTRA YAML]
+    TOPIC=$1
+    rm -rf "$DIR/log" "$DIR/data" "$DIR/termination"
+    mkdir "$DIR/log"
+    : >"$DIR/termination"
+    mock_config
+    printf 'shutdown.termination_log: %s\n%s\n' "$DIR/termination" "${2:-}" >>"$DIR/posta.yml"
+}
+sidecar() { start_posta_and_wait --role sidecar "$@"; }
+told_to_stop() { kill -TERM "$PID"; }
+ended() { # sets $STATUS
+    STATUS=0
+    wait "$PID" || STATUS=$?
+    PID=
+    ledger_balances end
+}
+
+# As an ordinary container: SIGTERM comes to posta while the writer has two more seconds to go.
+together() {
+    fresh together
+    sidecar
+    collect_live 8000 -i 30 -T 60
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 8000 -R 2500 -r 50000 >/dev/null &
+    local writer=$!
+    sleep 1
+    told_to_stop
+    check "together: posta goes on while there is a writer" alive_with "$writer"
+    wait "$writer"
+    ended
+    judge_live
+    equals "together: ended with status 0" 0 "$STATUS"
+    equals "together: nothing is lost" 0 "$(verdict lost)"
+    equals "together: in order" 0 "$(verdict disordered)"
+    says "together: posta knows that no writer is left" "no writer is left" "$LOG"
+    check "together: nothing is left, nothing is said about it" test ! -s "$DIR/termination"
+}
+alive_with() { sleep 0.5 && kill -0 "$1" && kill -0 "$PID"; }
+
+# As another user, who is refused leases: a close that was seen stands for them.
+other_user() {
+    if ((EUID != 0)) || ! command -v setpriv >/dev/null; then
+        skip "other user: nothing is lost" "needs root and setpriv"
+        return
+    fi
+    fresh other-user "shutdown.deadline: 15s"
+    mkdir "$DIR/data"
+    chmod 0755 "$DIR" "$DIR/log" && chown 65534 "$DIR/data" "$DIR/termination" && chmod 0644 "$DIR/posta.yml"
+    local posta=$POSTA
+    cp "$POSTA" "$DIR/posta"
+    POSTA="setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all $DIR/posta"
+    ledger_balances
+    : >"$LOG"
+    # shellcheck disable=SC2086 # words
+    $POSTA -c "$DIR/posta.yml" --role sidecar 2>>"$LOG" &
+    PID=$!
+    until_true 20 log_has "tail: watching" || not_ok "other user: posta is up"
+    collect_live 5000 -i 30 -T 60
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 5000 -R 2500 >/dev/null &
+    local writer=$!
+    sleep 0.7
+    told_to_stop
+    wait "$writer"
+    ended
+    judge_live
+    POSTA=$posta
+    equals "other user: ended with status 0" 0 "$STATUS"
+    equals "other user: nothing is lost" 0 "$(verdict lost)"
+    says "other user: posta knows that no writer is left" "no writer is left" "$LOG"
+}
+
+# What the last writer left without a newline is a line; so is what multiline holds back.
+rest() {
+    fresh rest
+    mock_config '    parsers: [{multiline: {pattern: "^ ", match: after}}]'
+    sidecar
+    printf 'first\n and more\nlast' >"$DIR/log/app.log"
+    until_true 10 log_has "tail.bytes_read=16" || sleep 1
+    told_to_stop
+    ended
+    "$TOOLS/collect" -b "$BOOTSTRAP" -t rest -i 2 -T 20 --raw "$DIR/raw" >/dev/null 2>&1
+    equals "rest: ended with status 0" 0 "$STATUS"
+    equals "rest: all is delivered" 'first\n and more|last' "$(jq -r .message "$DIR/raw" | sed 's/^first$/first\\n and more/; /^ and more$/d' | paste -sd'|')"
+}
+
+# The deadline: a writer that does not end does not keep posta.
+stays() {
+    fresh stays "shutdown.deadline: 4s"
+    sidecar
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 1000000 -R 100 >/dev/null &
+    local writer=$!
+    sleep 1
+    told_to_stop
+    ended
+    check "a writer that stays: it was there to the end" kill "$writer"
+    says "a writer that stays: said, by name" "app.log: what is written from now on is not read" "$LOG"
+    if [[ $STATUS == 4 ]]; then
+        says "a writer that stays: what it still wrote is counted" "bytes" "$DIR/termination"
+    else
+        equals "a writer that stays: status 0 or 4" 0 "$STATUS"
+    fi
+}
+
+# The brokers are gone for good.
+gone() { # ROLE STATUS
+    fresh gone "shutdown.deadline: 3s"
+    start_posta_and_wait --role "$1"
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 100 >/dev/null
+    until_true 20 log_has "sender.lines_delivered=100" || not_ok "$1: the first lines are delivered"
+    broker down all
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -S 100 -n 4321 >/dev/null
+    told_to_stop
+    ended
+    equals "gone for good, $1: exit status" "$2" "$STATUS"
+    says "gone for good, $1: exactly what is left" "4321 lines ($((4321 * 214)) bytes) that were read are not delivered" "$DIR/termination"
+    broker up all
+    sidecar
+    check "gone for good, $1: not for good: the next start delivers them" until_true 30 log_has "sender.lines_delivered=4321"
+    told_to_stop
+    ended
+    equals "gone for good, $1: then the end is in order" 0 "$STATUS"
+}
+
+# The writers are gone before, as in a Job with a native sidecar: no waiting.
+job() {
+    fresh job "shutdown.deadline: 60s"
+    sidecar
+    collect_live 20000 -i 30 -T 60
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 20000 -r 50000 >/dev/null
+    told_to_stop
+    ended
+    judge_live
+    equals "a job: ended with status 0" 0 "$STATUS"
+    equals "a job: nothing is lost" 0 "$(verdict lost)"
+}
+
+together
+other_user
+rest
+stays
+gone sidecar 4
+gone host 0
+job
