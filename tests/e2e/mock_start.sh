@@ -1,0 +1,141 @@
+#!/usr/bin/env bash
+# A configuration that is wrong, at the start and while posta runs: a sidecar keeps lines until it is mended, all others stop at
+# once; SIGHUP takes a good one without losing or repeating a line, and a wrong one not at all.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+start_broker cert:1 key:1 yaml:1 half:1 hup:1 spool:1
+
+fresh() { # TOPIC
+    TOPIC=$1
+    rm -rf "$DIR/log" "$DIR/data" "$DIR/termination"
+    mkdir "$DIR/log"
+    : >"$DIR/termination"
+    good
+    cp "$DIR/good.yml" "$DIR/posta.yml"
+}
+good() {
+    mock_config
+    printf 'shutdown.termination_log: %s\n' "$DIR/termination" >>"$DIR/posta.yml"
+    mv "$DIR/posta.yml" "$DIR/good.yml"
+}
+mend() { cp "$DIR/good.yml" "$DIR/new.yml" && mv "$DIR/new.yml" "$DIR/posta.yml"; }
+write_lines() { "$TOOLS/linewriter" -f "$DIR/log/app.log" "$@" >/dev/null; }
+starts_degraded() { # NAME
+    ledger_balances
+    : >"$LOG"
+    start_posta --role sidecar
+    check "$1: a sidecar runs, and says what is wrong" until_true 20 log_has "NOTHING IS DELIVERED, lines are kept: $2"
+}
+# The configuration was mended while posta runs: it finds that by itself.
+comes_back() { # NAME LINES
+    local pid=$PID
+    check "$1: when it is mended all is delivered" until_true 30 log_has "sender.lines_delivered=$2"
+    check "$1: by the same process" kill -0 "$pid"
+    stop_posta
+    equals "$1: ended with status 0" 0 $?
+    "$TOOLS/collect" -b "$BOOTSTRAP" -t "$TOPIC" -n "$2" -i 2 -T 20 >"$DIR/collect" 2>&1
+    tail -n 1 "$DIR/collect" >"$DIR/verdict"
+    equals "$1: none is lost, none comes twice" "0 0" "$(verdict lost) $(verdict repeated)"
+}
+others_stop() { # NAME STATUS
+    equals "$1: on a host, status $2" "$2" "$(status -c "$DIR/posta.yml")"
+    check "$1: ... and the reason is left" test -s "$DIR/termination"
+}
+
+certificate() {
+    fresh cert
+    printf '  ssl.certificate_authorities: ["%s"]\n' "$DIR/ca.pem" >"$DIR/more"
+    sed -i "/^output.kafka:/r $DIR/more" "$DIR/posta.yml"
+    starts_degraded certificate "output.kafka"
+    write_lines -n 3000 -r 50000
+    check "certificate: lines are kept" until_true 20 log_has "spool.bytes_in=642000"
+    mend
+    comes_back certificate 3000
+    sed -i "/^output.kafka:/r $DIR/more" "$DIR/posta.yml"
+    equals "certificate: on a host, status 2" 2 "$(status -c "$DIR/posta.yml")"
+}
+
+unknown_key() {
+    fresh key
+    sed -i 's/^  topic:/  topik: x\n  topic:/' "$DIR/posta.yml"
+    others_stop "unknown key" 1
+    starts_degraded "unknown key" "$DIR/posta.yml:"
+    write_lines -n 500
+    until_true 20 log_has "spool.bytes_in=107000" || not_ok "unknown key: lines are kept"
+    mend
+    kill -HUP "$PID"
+    comes_back "unknown key" 500
+}
+
+broken_yaml() {
+    fresh yaml
+    echo "tags: [" >>"$DIR/posta.yml"
+    equals "broken YAML: on a host, status 1" 1 "$(status -c "$DIR/posta.yml" --path.data "$DIR/data")"
+    ledger_balances
+    : >"$LOG"
+    start_posta --role sidecar --path.data "$DIR/data"
+    check "broken YAML: a sidecar runs" until_true 20 log_has "NOTHING IS DELIVERED"
+    write_lines -n 200
+    mend
+    comes_back "broken YAML" 200
+}
+
+# One input cannot be used, the other is followed.
+half() {
+    fresh half
+    sed -i "s|^output.kafka:|  - {type: filestream, id: bad, paths: [$DIR/log/other.log], rotation.mode: managed}\n&|" "$DIR/posta.yml"
+    starts_degraded "one bad input" "$DIR/posta.yml:"
+    write_lines -n 300
+    check "one bad input: lines of the other are kept" until_true 20 log_has "spool.bytes_in=64200"
+    mend
+    comes_back "one bad input" 300
+}
+
+# While lines are written, three times another configuration and three times a wrong one.
+hup() {
+    local i
+    fresh hup
+    start_posta_and_wait
+    local pid=$PID
+    collect_live 20000 -i 30 -T 60 --max-repeats 0
+    write_lines -n 20000 -R 3000 -r 50000 &
+    local writer=$!
+    for ((i = 1; i <= 3; i++)); do
+        sleep 0.7
+        echo "no_such_key: 1" >>"$DIR/posta.yml"
+        kill -HUP "$PID"
+        check "SIGHUP: a wrong one is refused, $i" until_true 10 counts "read again and wrong, the old one stays: $DIR/posta.yml:" "$i"
+        sleep 0.3
+        { cat "$DIR/good.yml" && echo "tags: [round-$i]"; } >"$DIR/posta.yml"
+        kill -HUP "$PID"
+        check "SIGHUP: a good one is taken, $i" until_true 10 counts "tail: watching" $((i + 1))
+    done
+    wait "$writer"
+    judge_live
+    check "SIGHUP: it is the same process" kill -0 "$pid"
+    stop_posta
+    equals "SIGHUP: ended with status 0" 0 $?
+    equals "SIGHUP: none is lost, none comes twice, in order" "0 0 0" "$(verdict lost) $(verdict repeated) $(verdict disordered)"
+}
+counts() { (($(grep -cF -- "$1" "$LOG") >= $2)); }
+
+# Not even a spool: a sidecar stays, and goes when it is told to.
+no_spool() {
+    fresh spool
+    : >"$DIR/data"
+    equals "no spool: on a host, status 2" 2 "$(status -c "$DIR/posta.yml")"
+    : >"$LOG"
+    start_posta --role sidecar
+    check "no spool: a sidecar stays, and says it" until_true 20 log_has "NOTHING IS READ OR DELIVERED"
+    kill -TERM "$PID"
+    wait "$PID"
+    equals "no spool: ... until it is told to stop" 2 $?
+    PID=
+}
+
+certificate
+unknown_key
+broken_yaml
+half
+hup
+no_spool
