@@ -157,6 +157,9 @@ install: all
 	install -D -m 0644 docs/posta.8 $(DESTDIR)$(PREFIX)/share/man/man8/posta.8
 	install -D -m 0644 config/posta.reference.yml $(DESTDIR)$(PREFIX)/share/doc/posta/posta.reference.yml
 	install -D -m 0640 config/posta.yml $(DESTDIR)/etc/posta/posta.yml.example
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|@PREFIX@|$(PREFIX)|' config/systemd/posta.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/posta.service
+	install -D -m 0644 config/systemd/posta.sysusers $(DESTDIR)$(PREFIX)/lib/sysusers.d/posta.conf
 
 clean:
 	rm -rf $(BUILD) build

@@ -9,7 +9,7 @@ set -euo pipefail
 
 BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev zlib1g-dev libcurl4-openssl-dev"
 DEMO="nginx-light wrk procps"
-TEST="libcmocka-dev nginx-light wrk openssl procps iproute2 strace util-linux mount e2fsprogs xfsprogs logrotate apache2-bin apache2-utils jq"
+TEST="libcmocka-dev nginx-light wrk openssl procps iproute2 strace util-linux mount e2fsprogs xfsprogs logrotate apache2-bin apache2-utils jq systemd"
 CHECK="clang libclang-rt-dev clang-format cppcheck shellcheck mandoc libjansson-dev"
 BENCH="rsyslog rsyslog-kafka rsyslog-gnutls valgrind"
 

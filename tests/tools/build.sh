@@ -58,7 +58,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker badweb linewriter ringwriter records ringjudge seqcount tokend \
+    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker badweb linewriter ringwriter records ringjudge seqcount tokend notifyd \
         shim
     for tool; do build "$tool"; done
 }
