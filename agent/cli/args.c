@@ -37,7 +37,8 @@ static const struct flag flags[] = {
     {"live", NULL, FLAG_TRUE, AT(is_live), 0,
      "posta verify: go on reading, say each change; Ctrl-C ends it"},
     {"role", "ROLE", FLAG_TEXT, AT(role), 0,
-     "host, node or sidecar (default: $POSTA_ROLE, or host): a sidecar starts whatever is wrong with "
+     "host, node or sidecar (default: $POSTA_ROLE, or host): a sidecar starts whatever is wrong "
+     "with "
      "its configuration, keeps lines until that is mended, and ends behind its writers"},
     {"once", NULL, FLAG_TRUE, AT(once), 0,
      "read what is there to its end, deliver all of it, exit"},
