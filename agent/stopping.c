@@ -109,25 +109,32 @@ static void take_the_last(struct pipeline *pipe)
     stopping_look(pipe);
 }
 
+/* When what was read last must be on its way. */
+static int64_t last_read_ns(const struct pipeline *pipe)
+{
+    int64_t share_ns = globals_of(pipe)->shutdown_ns / 4;
+    return pipe->end_ns - (share_ns < DELIVERY_NS ? share_ns : DELIVERY_NS);
+}
+
+/* Without a writer, what is there now is all; a full spool has room for it when more is delivered. */
 static void look_for_writers(void *arg)
 {
     struct pipeline *pipe = arg;
     const char *example = NULL;
     size_t n = tail_writers(pipe->tail, &example);
-    int64_t left_ns = pipe->end_ns - clock_mono_ns(), wanted_ns = globals_of(pipe)->shutdown_ns / 4;
-    pipe->is_left = n == 0;
-    if (n == 0) {
+    pipe->is_left = n == 0 && tail_read_to_end(pipe->tail, last_read_ns(pipe));
+    if (!pipe->is_left && clock_mono_ns() < last_read_ns(pipe)) {
+        loop_set_timer(pipe->loop, &pipe->look, LOOK_NS);
+        return;
+    }
+    if (pipe->is_left)
         log_info("pipeline", "no writer is left: this is the end of the logs");
-        take_the_last(pipe);
-    } else if (left_ns <= (wanted_ns < DELIVERY_NS ? wanted_ns : DELIVERY_NS)) {
+    else if (n > 0)
         log_warn("pipeline",
                  "%zu file%s still open for writing, or may be, such as %s: what is written from "
                  "now on is not read any more",
                  n, n == 1 ? " is" : "s are", example);
-        take_the_last(pipe);
-    } else {
-        loop_set_timer(pipe->loop, &pipe->look, LOOK_NS);
-    }
+    take_the_last(pipe);
 }
 
 static void wait_for_disks_until(struct pipeline *pipe, int64_t end_ns)
