@@ -67,7 +67,7 @@ static void note_close(struct file *file, bool was_closed)
     if (!was_closed)
         return;
     file->was_closed = true;
-    file->closed_wall_ns = coarse_wall_ns();
+    file->closed_wall_ns = clock_wall_ns();
 }
 
 static void name_grew(struct tail *tail, struct dir *dir, const char *name, bool was_closed)

@@ -238,9 +238,6 @@ void file_watch_itself(struct tail *tail, struct file *file);
 void file_unwatch_itself(struct tail *tail, struct file *file);
 void file_leave_dir(struct tail *tail, struct file *file);
 
-/* Since the epoch, as the kernel stamps files with it. */
-int64_t coarse_wall_ns(void);
-
 /* ---- open.c ---- */
 
 /* Open a log for reading: a regular file, by a symbolic link only if the input allows it. GONE: not there, or not a

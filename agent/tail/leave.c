@@ -11,14 +11,14 @@
 
 #define SILENT_NS (500 * NS_PER_MS)
 
-/* Posta's own punching of holes closes files too. */
+/* Posta's own punching of holes closes files too. Newer kernels stamp files finer than their coarse clock. */
 static bool was_left(const struct file *file)
 {
     struct stat st;
     if (file->input->conf->rotation_mode == ROTATION_RECLAIM || fstat(file->fd, &st) < 0)
         return false;
     int64_t written_ns = st.st_mtim.tv_sec * NS_PER_S + st.st_mtim.tv_nsec;
-    return file->closed_wall_ns >= written_ns && coarse_wall_ns() - written_ns >= SILENT_NS;
+    return file->closed_wall_ns >= written_ns && clock_wall_ns() - written_ns >= SILENT_NS;
 }
 
 bool file_is_written(const struct file *file)

@@ -32,7 +32,7 @@ static void raise_file_limit(void)
         log_debug("tail", "the limit of open files stays as it is");
 }
 
-int64_t coarse_wall_ns(void)
+static int64_t coarse_wall_ns(void)
 {
     struct timespec ts;
     clock_gettime(CLOCK_REALTIME_COARSE, &ts);
