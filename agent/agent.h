@@ -14,6 +14,7 @@
 #include "event/event.h"
 #include "heartbeat/heartbeat.h"
 #include "ledger.h"
+#include "meta/meta.h"
 #include "metrics/metrics.h"
 #include "output/output.h"
 #include "parse/parse.h"
@@ -95,7 +96,8 @@ struct input_settings {
     struct str_list tags;
     const struct node *fields;
     bool fields_under_root;
-    struct node_list parsers;
+    struct node_list parsers, processors;
+    unsigned metadata; /* META_.. that its events get */
     struct str_list include_lines, exclude_lines;
     bool is_broken;     /* read, but with an error */
     const char *module; /* ready JSON members of a module's events, or NULL; static */
@@ -113,6 +115,7 @@ struct sample_kind {
     const char *module, *set;            /* borrowed */
     const struct input_settings *labels; /* its tags and fields */
     char *extra;                         /* the same as ready members */
+    unsigned metadata;                   /* META_.. that its events get */
 };
 
 /* A metricset that is looked at, here or at one server. */
@@ -145,11 +148,32 @@ struct metric_item {
 /* What posta is beside: decides what it does where a configuration is wrong, and how it ends. */
 enum role { ROLE_HOST, ROLE_NODE, ROLE_SIDECAR };
 
+/* Where add_host_metadata and add_kubernetes_metadata are named. */
+enum { META_HOST = 1, META_KUBERNETES = 2 };
+struct processor_rule {
+    unsigned bit;
+    const char *name;
+    const struct node *place;
+    struct condition *when;             /* NULL = always */
+    const struct input_settings *owner; /* NULL = the top: all events */
+};
+struct metadata_settings {
+    unsigned has; /* META_.. that are named */
+    struct host_options host;
+    struct kube_options kube;
+    struct kube_rules kube_rules;
+    enum kube_mode mode;
+    const struct node *places[2], *values[2]; /* of the first that is named; host, kubernetes */
+    struct processor_rule *rules;
+    size_t n_rules;
+};
+
 struct settings {
     struct config *config;
     enum role role;
     bool is_read; /* the parts have read theirs */
     struct globals globals;
+    struct metadata_settings metadata;
     struct input_settings *inputs;
     size_t n_inputs;
     struct monitor *monitors;
@@ -177,8 +201,6 @@ void settings_print(const struct problems *problems);
 void settings_free(struct settings *settings);
 /* Will there be events in this lane? */
 bool settings_has_lane(const struct settings *settings, enum event_lane lane);
-/* Is there nothing in this list that posta does not do? */
-void processors_check(const struct node *list, struct problems *problems);
 /* Where the output keeps marks, only what is durable is sent: a mark must name a place that is there after a power cut. */
 enum sync_mode settings_sync_mode(const struct settings *settings);
 /* The input that this source was found by; NULL if it is not configured any more. */
@@ -194,6 +216,53 @@ void settings_read_parts(struct settings *settings, struct problems *problems);
 void settings_salvage(struct settings *settings);
 /* Nothing is delivered: an output that is always busy takes the place of the one that cannot be used. */
 void settings_hold(struct settings *settings);
+
+/* ---- processors.c ---- */
+
+/* Of a list at the top (owner NULL), or of an input or module, which is known by its tags and fields. */
+void processors_read(struct settings *settings, const struct node *list,
+                     const struct input_settings *owner, struct problems *problems);
+/* One item of it. */
+void processors_add(struct settings *settings, const struct node *one,
+                    const struct input_settings *owner, struct problems *problems);
+/* When all inputs and kinds are there: whose events are meant. */
+void processors_finish(struct settings *settings, struct problems *problems);
+void processors_free(struct settings *settings);
+/* For reference and manual. */
+const struct config_section *processor_sections(void);
+
+/* ---- metadata.c ---- */
+
+struct metadata;
+struct metadata_config {
+    struct loop *loop;
+    const struct settings *settings;
+    void (*changed)(void *arg);     /* what metadata_waits waited for may be there */
+    bool (*is_all_sent)(void *arg); /* no log line waits */
+    void *arg;
+};
+/* NULL, and 0, if nothing is to be added. All functions take that NULL. */
+int metadata_new(struct metadata **meta, const struct metadata_config *config,
+                 struct err *err) MUST_CHECK;
+void metadata_free(struct metadata *meta);
+/* Members of host, "" = none. bits: of the input or kind. Borrowed until the loop goes on. */
+const char *metadata_host(struct metadata *meta, unsigned bits);
+/* Members of the events of a log. Borrowed until the next call. */
+struct event_more metadata_of_log(struct metadata *meta, unsigned bits, const struct source *src);
+/* The log is new: what is known of it is to be kept for its lines. */
+void metadata_note(struct metadata *meta, unsigned bits, const struct source *src);
+/* Should its lines wait a little until more is known of it? */
+bool metadata_waits(struct metadata *meta, unsigned bits, const struct source *src);
+/* Members of host to those of a sample. */
+void metadata_add_host(struct metadata *meta, unsigned bits, struct buf *members);
+/* The own pod to an event that is whole. */
+void metadata_add_own(struct metadata *meta, unsigned bits, struct buf *event);
+
+/* ---- known.c ---- */
+
+/* What the configuration says of all events of a route, as a JSON object. host: more members of it; NULL = none. */
+void known_put(const struct settings *settings, const struct event_agent *agent, unsigned route,
+               const char *host, struct buf *json);
 
 /* ---- options.c ---- */
 
@@ -331,6 +400,7 @@ struct sender_config {
     const struct settings *settings;
     const struct agent_identity *identity;
     struct sender *beside;    /* who has opened the output; NULL = it is opened here */
+    struct metadata *meta;    /* NULL = none */
     bool has_events;          /* the spool's lines are ready events, not lines of logs, */
     enum event_lane lane;     /* in this lane */
     struct ledger *ledger;    /* NULL = none is kept */
@@ -441,6 +511,7 @@ struct samples {
     struct lane lane;        /* the owner fills in its first part */
     enum event_lane no;      /* this too */
     struct source **sources; /* by kind; NULL = of another lane */
+    struct metadata *meta;   /* for who makes the events; NULL = none */
 };
 /* Bytes of the spool that are this lane's. */
 uint64_t samples_share(const struct globals *globals, enum event_lane lane);
@@ -488,6 +559,7 @@ struct intake {
     struct tail *tail;
     enum at_full at_full;
     const struct settings *settings;
+    struct metadata *meta;
 
     struct loop_timer retry;
     struct loop_task heal;
@@ -545,7 +617,7 @@ struct own_stats {
     struct samples *samples;
     const struct event_agent *agent;
     const char *extra; /* ready members of every event */
-    unsigned kind;
+    unsigned kind, metadata;
     int64_t period_ns;
     void (*report)(void *arg,
                    struct report_row rows[static REPORT_PARTS_MAX]); /* ends with {NULL} */

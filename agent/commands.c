@@ -93,6 +93,7 @@ static int export_fields(void)
 static int export_reference(bool as_manual)
 {
     export_sections(settings_sections(), as_manual);
+    export_sections(processor_sections(), as_manual);
     export_sections(parser_sections(), as_manual);
     export_sections(heartbeat_sections(), as_manual);
     export_sections(metric_sections(), as_manual);

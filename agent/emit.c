@@ -73,6 +73,14 @@ void weave_forget_before(struct weave *weave, uint64_t first)
     }
 }
 
+void sender_begin_encoder(struct sender *sender, struct encoder *enc, unsigned route,
+                          const struct source *src, int64_t read_ns)
+{
+    const struct input_settings *in = input_of(sender, route);
+    enc->more = metadata_of_log(sender->conf.meta, in->metadata, src);
+    encoder_begin(enc, &sender->agent, &in->event, src, read_ns);
+}
+
 /* The encoder for lines of this origin; NULL is the item at hand. */
 static struct encoder *encoder_for(struct sender *sender, const struct origin *origin)
 {
@@ -80,8 +88,8 @@ static struct encoder *encoder_for(struct sender *sender, const struct origin *o
     if (!origin || origin == weave->origin)
         return &weave->encoder;
     if (weave->held_origin != origin)
-        encoder_begin(&weave->held_encoder, &sender->agent, &input_of(sender, origin->route)->event,
-                      origin->src, origin->read_ns);
+        sender_begin_encoder(sender, &weave->held_encoder, origin->route, origin->src,
+                             origin->read_ns);
     weave->held_origin = origin;
     return &weave->held_encoder;
 }

@@ -16,8 +16,7 @@ static void encode(struct sender *sender, uint64_t n, bool is_new, int64_t now_n
 {
     struct weave *weave = &sender->weave;
     const struct spool_item *item = &weave->item;
-    encoder_begin(&weave->encoder, &sender->agent, &input_of(sender, weave->route)->event,
-                  item->src, now_ns);
+    sender_begin_encoder(sender, &weave->encoder, weave->route, item->src, now_ns);
     span_line(sender, n, item->end_offset);
     struct out_span span = span_of(sender, &weave->encoder, n, item->end_offset, is_new);
     const struct event_end end = {.offset = item->end_offset,

@@ -148,8 +148,12 @@ static void give(void *arg, const struct heartbeat *beat)
     pulse_begin(beats->agent, &pulse, &beats->event);
     buf_append(&beats->event, beat->members->data, beat->members->len);
     size_t i = (size_t)(beat->monitor - beats->settings->monitors);
-    pulse_end(beats->agent, beats->extra[i], &beats->event);
-    samples_put(beats->samples, beats->settings->first_monitor_kind + (unsigned)i, &beats->event);
+    unsigned kind = beats->settings->first_monitor_kind + (unsigned)i;
+    unsigned bits = beats->settings->kinds[kind].metadata;
+    pulse_end(beats->agent, metadata_host(beats->samples->meta, bits), beats->extra[i],
+              &beats->event);
+    metadata_add_own(beats->samples->meta, bits, &beats->event);
+    samples_put(beats->samples, kind, &beats->event);
 }
 
 int heartbeats_start(struct heartbeats *beats, struct loop *loop, const struct settings *settings,

@@ -65,6 +65,8 @@ static int sink_add(void *arg, const struct source *proto, struct source **src, 
     while (spool_add_source(in->lane->spool, proto, src, err))
         if (!made_room(in, err))
             return refused(in, err);
+    const struct input_settings *input = settings_input(in->settings, *src);
+    metadata_note(in->meta, input ? input->metadata : 0, *src);
     lane_appended(in->lane, 0);
     return 0;
 }

@@ -30,15 +30,25 @@ static void put_kind(struct buf *out, const struct sample_kind *kind)
         buf_printf(out, ",%s", kind->extra);
 }
 
-void sender_known(void *arg, unsigned route, struct buf *json)
+void known_put(const struct settings *set, const struct event_agent *agent, unsigned route,
+               const char *host, struct buf *json)
 {
-    const struct sender *sender = arg;
-    const struct sample_kind *kind = route >= events_route(sender) ? kind_of(sender, route) : NULL;
+    const struct sample_kind *kind =
+        route >= set->n_inputs ? &set->kinds[route - set->n_inputs] : NULL;
     buf_putc(json, '{');
-    event_put_agent(&sender->agent, beat_of(sender, route), NULL, json);
+    event_put_agent(agent, kind ? event_lanes[kind->lane].beat : agent->beat, host, json);
     if (kind)
         put_kind(json, kind);
     else
-        put_input(json, input_of(sender, route));
+        put_input(json, &set->inputs[route]);
     buf_putc(json, '}');
+}
+
+void sender_known(void *arg, unsigned route, struct buf *json)
+{
+    const struct sender *sender = arg;
+    unsigned bits = route >= events_route(sender) ? kind_of(sender, route)->metadata
+                                                  : input_of(sender, route)->metadata;
+    known_put(sender->conf.settings, &sender->agent, route, metadata_host(sender->conf.meta, bits),
+              json);
 }

@@ -204,8 +204,6 @@ static void add_drop(const struct reading *r, const struct node *when)
 
 static void add_processors(const struct reading *r)
 {
-    const struct node *list = node_get(r->item->node, "processors");
-    bool has_others = false;
     for (size_t i = 0; i < r->item->processors.n; i++) {
         const struct node *one = r->item->processors.at[i];
         const struct node *when = node_get(one, "drop_event.when");
@@ -216,10 +214,8 @@ static void add_processors(const struct reading *r)
                            "processors: drop_event without when would drop every event: leave the "
                            "metricset out instead");
         else
-            has_others = true;
+            processors_add(r->settings, one, &r->item->labels, r->problems);
     }
-    if (has_others)
-        processors_check(list, r->problems);
 }
 
 /* ---- items ---- */

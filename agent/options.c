@@ -293,6 +293,11 @@ static const struct option input_options[] = {
      AT(parsers),
      .doc = "What lines go through, in this order: a list of multiline, container, ndjson, syslog, "
             "include_message, nginx, apache, each with its options below it."},
+    {.name = "processors",
+     .type = OPT_NODES,
+     AT(processors),
+     .doc = "add_host_metadata and add_kubernetes_metadata, for this input's events only; see "
+            "processors at the top."},
     {.name = "include_lines",
      .type = OPT_LIST,
      AT(include_lines),

@@ -42,11 +42,13 @@ void own_stats_send(struct own_stats *own)
                                   .set = "stats",
                                   .period_ns = own->period_ns,
                                   .time_ns = clock_wall_ns(),
-                                  .number = own->number++};
+                                  .number = own->number++,
+                                  .host = metadata_host(own->samples->meta, own->metadata)};
     struct buf event = BUF_INIT;
     sample_begin(own->agent, &sample, &event);
     put_stats(own, &event);
     sample_end(own->agent, &sample, own->extra, &event);
+    metadata_add_own(own->samples->meta, own->metadata, &event);
     samples_put(own->samples, own->kind, &event);
     buf_free(&event);
 }

@@ -121,8 +121,10 @@ static int open_logs(struct pipeline *pipe, struct err *err)
 
 static struct sender_config sender_settings(const struct pipeline *pipe)
 {
-    return (struct sender_config) {
-        .settings = pipe->conf->settings, .identity = &pipe->identity, .beside = pipe->logs.sender};
+    return (struct sender_config) {.settings = pipe->conf->settings,
+                                   .identity = &pipe->identity,
+                                   .beside = pipe->logs.sender,
+                                   .meta = pipe->meta};
 }
 
 static int open_sender(struct pipeline *pipe, struct err *err)
@@ -131,7 +133,8 @@ static int open_sender(struct pipeline *pipe, struct err *err)
     pipe->intake =
         (struct intake) {.lane = &pipe->logs,
                          .at_full = (enum at_full)pipe->conf->settings->globals.spool_at_limit,
-                         .settings = pipe->conf->settings};
+                         .settings = pipe->conf->settings,
+                         .meta = pipe->meta};
     intake_init(&pipe->intake);
     return lane_open_sender(&pipe->logs, &config, err);
 }
@@ -141,7 +144,8 @@ static int open_lanes(struct pipeline *pipe, struct err *err)
     const struct sender_config config = sender_settings(pipe);
     pipe->agent = sender_agent(pipe->logs.sender);
     for (enum event_lane no = 0; no < EVENT_LANES; no++) {
-        pipe->samples[no] = (struct samples) {.lane = make_lane(pipe, samples_changed), .no = no};
+        pipe->samples[no] = (struct samples) {
+            .lane = make_lane(pipe, samples_changed), .no = no, .meta = pipe->meta};
         if (settings_has_lane(pipe->conf->settings, no) && !pipe->conf->once &&
             samples_open(&pipe->samples[no], &config, err))
             return -1;
@@ -157,6 +161,7 @@ static void start_own_stats(struct pipeline *pipe)
                                     .samples = &pipe->samples[EVENTS_METRICS],
                                     .agent = &pipe->agent,
                                     .extra = set->kinds[0].extra,
+                                    .metadata = set->kinds[0].metadata,
                                     .period_ns = set->globals.metrics_period_ns,
                                     .report = fill_report,
                                     .arg = pipe};
@@ -185,6 +190,42 @@ static int open_heartbeats(struct pipeline *pipe, struct err *err)
     return heartbeats_start(&pipe->beats, pipe->loop, pipe->conf->settings, err);
 }
 
+/* Its logs are known from before: what waits in the spool is to have what is known of them. */
+static void note_sources(struct pipeline *pipe)
+{
+    const struct settings *set = pipe->conf->settings;
+    for (struct source *src = spool_sources(pipe->logs.spool); src && pipe->meta; src = src->next) {
+        const struct input_settings *in = settings_input(set, src);
+        metadata_note(pipe->meta, in ? in->metadata : 0, src);
+    }
+}
+
+static void metadata_changed(void *arg)
+{
+    struct pipeline *pipe = arg;
+    if (pipe->logs.sender)
+        sender_wake(pipe->logs.sender);
+}
+
+static bool is_all_sent(void *arg)
+{
+    struct pipeline *pipe = arg;
+    return lane_is_delivered(&pipe->logs);
+}
+
+static int open_metadata(struct pipeline *pipe, struct err *err)
+{
+    const struct metadata_config config = {.loop = pipe->loop,
+                                           .settings = pipe->conf->settings,
+                                           .changed = metadata_changed,
+                                           .is_all_sent = is_all_sent,
+                                           .arg = pipe};
+    if (metadata_new(&pipe->meta, &config, err))
+        return -1;
+    note_sources(pipe);
+    return 0;
+}
+
 static int open_tail(struct pipeline *pipe, struct err *err)
 {
     const struct tail_sink sink = intake_sink(&pipe->intake);
@@ -209,8 +250,8 @@ static int start(struct pipeline *pipe, struct err *err)
     if (fs_make_dirs(g->path_data, 0700, err) || open_logs(pipe, err) ||
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
-    if (open_sender(pipe, err) || open_lanes(pipe, err) || open_metrics(pipe, err) ||
-        open_tail(pipe, err) || open_heartbeats(pipe, err))
+    if (open_metadata(pipe, err) || open_sender(pipe, err) || open_lanes(pipe, err) ||
+        open_metrics(pipe, err) || open_tail(pipe, err) || open_heartbeats(pipe, err))
         return -1;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
@@ -233,6 +274,7 @@ static void finish(struct pipeline *pipe)
     for (enum event_lane no = 0; no < EVENT_LANES; no++)
         samples_close(&pipe->samples[no], until_ns);
     ledger_free(&pipe->ledger);
+    metadata_free(pipe->meta);
     buf_free(&pipe->last_report);
     loop_free(pipe->loop);
 }

@@ -8,6 +8,7 @@ struct pipeline {
     const struct pipeline_config *conf;
     struct loop *loop;
     struct tail *tail;
+    struct metadata *meta; /* NULL = none */
     struct agent_identity identity;
     struct lane logs;
     struct intake intake;

@@ -30,6 +30,7 @@ static void drop_broken_inputs(struct settings *set)
 /* They are complete only where nothing was wrong. */
 static void drop_events(struct settings *set)
 {
+    processors_free(set);
     kinds_free(set);
     metrics_free(set);
     heartbeats_free(set);

@@ -74,6 +74,7 @@ static void give(void *arg)
     const struct sample_kind *kind = &sampler->conf.settings->kinds[job->kind];
     const struct buf *members = members_end(&sampler->event);
     (void)members_end(&sampler->host);
+    metadata_add_host(sampler->conf.samples->meta, kind->metadata, &sampler->host.json);
     const struct sample sample = {.module = job->set->module,
                                   .set = job->set->name,
                                   .period_ns = run->item->period_ns,
@@ -85,6 +86,7 @@ static void give(void *arg)
     sample_begin(sampler->conf.agent, &sample, &sampler->out);
     buf_append(&sampler->out, members->data, members->len);
     sample_end(sampler->conf.agent, &sample, kind->extra, &sampler->out);
+    metadata_add_own(sampler->conf.samples->meta, kind->metadata, &sampler->out);
     if (!is_dropped(run->item, &sampler->out))
         samples_put(sampler->conf.samples, job->kind, &sampler->out);
     clear(sampler);

@@ -23,6 +23,7 @@
 
 enum { LINES_PER_TURN = 1024 };
 #define RETRY_NS (1 * NS_PER_S)
+#define HOLD_NS  (100 * NS_PER_MS) /* also when nothing is heard of what is waited for */
 
 /* SENDERS_MAX of them. A place is known by its last bits: the window is much smaller. */
 enum { NO_SHIFT = OUTPUT_TOKEN_BITS - 2 };
@@ -110,9 +111,14 @@ static int need_item(struct sender *sender)
     struct err err;
     if (sender->weave.has_item)
         return 1;
-    if (spool_reading(sender->conf.spool) >= sender->stop_seq)
+    if (!sender->weave.is_kept && spool_reading(sender->conf.spool) >= sender->stop_seq)
         return 0;
-    int rc = spool_next(sender->conf.spool, &sender->weave.item, &err);
+    int rc = sender->weave.is_kept ? 1 : spool_next(sender->conf.spool, &sender->weave.item, &err);
+    if (rc > 0 && weave_waits(sender)) {
+        sender->weave.is_kept = true;
+        loop_set_timer(sender->conf.loop, &sender->hold, HOLD_NS);
+        return -1;
+    }
     if (rc > 0)
         weave_begin(sender);
     if (rc < 0) {
@@ -312,6 +318,7 @@ int sender_new(struct sender **out, const struct sender_config *conf, struct err
     span_init(sender);
     sender->pump = (struct loop_task) {.run = pump, .arg = sender};
     sender->retry = (struct loop_timer) {.fire = read_again, .arg = sender};
+    sender->hold = (struct loop_timer) {.fire = pump, .arg = sender};
     dead_letter_init(&sender->dead, conf->settings->globals.path_data);
     sender->agent = identity_agent(conf->identity, &conf->settings->globals);
     *out = sender;
@@ -336,6 +343,7 @@ void sender_free(struct sender *sender)
     loop_drop_task(sender->conf.loop, &sender->pump);
     stock_free(sender);
     loop_cancel_timer(sender->conf.loop, &sender->retry);
+    loop_cancel_timer(sender->conf.loop, &sender->hold);
     dead_letter_done(&sender->dead);
     weave_free(sender);
     window_free(&sender->win);

@@ -146,6 +146,7 @@ struct weave {
     unsigned row; /* of its lines, in the ledger */
     struct lines lines;
     bool has_item;
+    bool is_kept;  /* the item is not begun yet: more is to be known of its log */
     bool is_plain; /* the item's lines are events as they are */
     unsigned route;
     uint32_t order_key;
@@ -219,7 +220,7 @@ struct sender {
     struct window_mark mark; /* that it was given last */
     uint64_t n_marks;        /* made by all senders on this output; the first one's counts */
     struct loop_task pump;
-    struct loop_timer retry;
+    struct loop_timer retry, hold;
     struct dead_letter dead;
     int64_t said_ns; /* when it was last said that lines are dropped; 0 = never */
     struct sender_stats stats;
@@ -289,6 +290,9 @@ bool weave_let_go_one(struct sender *sender);
 
 /* ---- emit.c: events that are ready ---- */
 
+/* For lines of this log, with what is known of it now. */
+void sender_begin_encoder(struct sender *sender, struct encoder *enc, unsigned route,
+                          const struct source *src, int64_t read_ns);
 /* Events of one path stay in order. */
 uint32_t order_key_of(const struct source *src);
 /* One more behind those that are ready; its json is to be filled. */
@@ -335,6 +339,8 @@ bool ending_offer(struct sender *sender, uint64_t n, unsigned route);
 
 void weave_init(struct sender *sender);
 void weave_free(struct sender *sender);
+/* Is the item at hand to wait until more is known of its log? */
+bool weave_waits(struct sender *sender);
 /* A new item of the spool is in weave.item. */
 void weave_begin(struct sender *sender);
 /* Take the next line of the item, or end it: has_item is false then. */

@@ -41,25 +41,6 @@ static int add_command_line(struct settings *set, const struct cli_args *args,
     return rc;
 }
 
-void processors_check(const struct node *list, struct problems *problems)
-{
-    static const char *const harmless[] = {"add_host_metadata", "add_cloud_metadata",
-                                           "add_docker_metadata", "add_kubernetes_metadata", NULL};
-    for (size_t i = 0; i < node_count(list); i++) {
-        const struct node *one = node_at(list, i);
-        const char *name = node_key(one, 0);
-        bool is_harmless = false;
-        for (size_t k = 0; name && harmless[k]; k++)
-            is_harmless |= strcmp(harmless[k], name) == 0;
-        if (is_harmless)
-            problems_warn(problems, one, "processors: %s is left out: posta adds host.name only",
-                          name);
-        else
-            problems_error(problems, one, "processors: %s is not known to posta: do it in Logstash",
-                           name ? name : "this");
-    }
-}
-
 static bool is_set(const char *text)
 {
     return text && *text;
@@ -104,6 +85,7 @@ static int read_input(struct settings *set, const struct node *node, size_t i,
     in->node = node;
     size_t before = problems->n_errors;
     parsers_read(in, node, problems);
+    processors_read(set, node_get(node, "processors"), in, problems);
     in->is_broken = problems->n_errors > before;
     if (in->type == 1)
         problems_warn(problems, node, "type: log is read as filestream");
@@ -263,7 +245,7 @@ void settings_read_parts(struct settings *set, struct problems *problems)
     const struct node *root = config_root(set->config);
     (void)(options_read_beside(root, "", top_rows(), taken_elsewhere, &set->globals, problems) ==
            0); /* counted */
-    processors_check(node_get(root, "processors"), problems);
+    processors_read(set, node_get(root, "processors"), NULL, problems);
     read_inputs(set, problems);
     read_output(set, problems);
     check_marks(set, problems);
@@ -271,6 +253,7 @@ void settings_read_parts(struct settings *set, struct problems *problems)
     metrics_read(set, problems);
     heartbeats_read(set, problems);
     kinds_finish(set, problems);
+    processors_finish(set, problems);
     if (set->globals.spool_segment_bytes > set->globals.spool_max_bytes / 4)
         set->globals.spool_segment_bytes = set->globals.spool_max_bytes / 4;
 }
@@ -356,6 +339,7 @@ void settings_free(struct settings *set)
         options_free(input_rows(), &set->inputs[i]);
     }
     free(set->inputs);
+    processors_free(set);
     kinds_free(set);
     metrics_free(set);
     heartbeats_free(set);

@@ -88,11 +88,23 @@ static void begin_lines(struct sender *sender)
     weave->strand->is_ended = false; /* it was, if the file has grown again */
 }
 
+/* Not when posta goes: what is known by then is told. */
+bool weave_waits(struct sender *sender)
+{
+    const struct spool_item *item = &sender->weave.item;
+    if (!sender->conf.meta || sender->conf.has_events || item->type != SPOOL_DATA ||
+        sender->stop_seq != UINT64_MAX)
+        return false;
+    const struct input_settings *in = input_of(sender, route_of(sender, item->src));
+    return metadata_waits(sender->conf.meta, in->metadata, item->src);
+}
+
 void weave_begin(struct sender *sender)
 {
     struct weave *weave = &sender->weave;
     struct spool_item *item = &weave->item;
     weave->has_item = true;
+    weave->is_kept = false;
     weave->origin = NULL;
     weave->strand = NULL;
     weave->lines =
@@ -112,8 +124,7 @@ void weave_begin(struct sender *sender)
     weave->order_key = order_key_of(item->src);
     if (sender->conf.has_events)
         return;
-    encoder_begin(&weave->encoder, &sender->agent, &input_of(sender, weave->route)->event,
-                  item->src, item->chunk.read_ns);
+    sender_begin_encoder(sender, &weave->encoder, weave->route, item->src, item->chunk.read_ns);
     begin_lines(sender);
 }
 
@@ -323,7 +334,7 @@ void weave_rewind(struct sender *sender)
         strand_free(sender, weave->strands);
     weave->origin = NULL;
     weave_forget_before(weave, UINT64_MAX);
-    weave->has_item = false;
+    weave->has_item = weave->is_kept = false;
     weave->n_ready = weave->at_ready = 0;
 }
 

@@ -2,7 +2,8 @@
  *
  * {"@timestamp":T,"@metadata":{"beat","type":"_doc","version","_id":K+offset},"event":{"id":K+offset},
  *  "message":M,"log":{"offset":N,"file":{"path","device_id","inode"}[,"flags":["truncated"]]},
- *  "input":{"type"},"ecs":{"version"},"host":{"name"},"agent":{..}[,"tags":[..]][,"fields":{..}]}
+ *  "input":{"type"},"ecs":{"version"},"host":{"name",..},"agent":{..}[,"tags":[..]][,"fields":{..}]
+ *  [,"kubernetes":{..},"container":{..}]}
  *
  * Between `"message":"` and the end only the two ids' last twelve digits, the escaped line and the offset differ from line
  * to line; the time is that of the read, formatted once a millisecond. Field names and types: Beats' filestream.
@@ -64,6 +65,12 @@ void event_put_agent(const struct event_agent *agent, const char *beat, const ch
     buf_putc(out, '}');
 }
 
+static void put_members(struct buf *out, const char *members)
+{
+    if (members && *members)
+        buf_printf(out, ",%s", members);
+}
+
 static void make_tail(struct encoder *enc, const struct event_agent *agent,
                       const struct event_input *input, const struct source *src)
 {
@@ -74,9 +81,9 @@ static void make_tail(struct encoder *enc, const struct event_agent *agent,
                (unsigned long long)src->id.dev, (unsigned long long)src->id.ino);
     json_string(tail, input->type);
     buf_puts(tail, "},");
-    event_put_agent(agent, agent->beat, NULL, tail);
-    buf_puts(tail, *input->extra ? "," : "");
-    buf_puts(tail, input->extra);
+    event_put_agent(agent, agent->beat, enc->more.host, tail);
+    put_members(tail, input->extra);
+    put_members(tail, enc->more.root);
     buf_putc(tail, '}');
 }
 

@@ -57,6 +57,12 @@ struct event_input {
     size_t limit_bytes; /* longer lines are cut, marked truncated */
 };
 
+/* What is known of a log beside that: ready members, "" or NULL = none. Borrowed. */
+struct event_more {
+    const char *host; /* of host */
+    const char *root; /* at the end of the event */
+};
+
 struct encoder {
     struct buf head; /* up to the message */
     struct buf tail; /* behind log.offset */
@@ -65,6 +71,7 @@ struct encoder {
     size_t limit_bytes;
     struct time_stamp read, line; /* when the chunk was read; what a line said */
     struct merger *merger;        /* made when it is needed */
+    struct event_more more;       /* set before encoder_begin, where there is some */
 };
 
 #define ENCODER_INIT                                                                               \
@@ -131,9 +138,10 @@ struct pulse {
     int64_t time_ns; /* wall clock */
     uint64_t number; /* one more with each, for the id */
 };
-/* As sample_begin; end with pulse_end. */
+/* As sample_begin; end with pulse_end. host: as in struct sample. */
 void pulse_begin(const struct event_agent *agent, const struct pulse *pulse, struct buf *out);
-void pulse_end(const struct event_agent *agent, const char *extra, struct buf *out);
+void pulse_end(const struct event_agent *agent, const char *host, const char *extra,
+               struct buf *out);
 
 /* ---- merge.c ---- */
 

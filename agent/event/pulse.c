@@ -26,7 +26,8 @@ void pulse_begin(const struct event_agent *agent, const struct pulse *pulse, str
     free(who);
 }
 
-void pulse_end(const struct event_agent *agent, const char *extra, struct buf *out)
+void pulse_end(const struct event_agent *agent, const char *host, const char *extra,
+               struct buf *out)
 {
-    sample_end_of(agent, "heartbeat", NULL, extra, out);
+    sample_end_of(agent, "heartbeat", host, extra, out);
 }
