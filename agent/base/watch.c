@@ -41,7 +41,9 @@ static void tell(struct watch *watch, const struct inotify_event *ev)
     const char *name = ev->len ? ev->name : NULL;
     if (ev->mask & IN_Q_OVERFLOW)
         watch->heard(watch->arg, -1, WATCH_LOST, "", 0);
-    else if (ev->mask & (IN_DELETE_SELF | IN_MOVE_SELF | IN_UNMOUNT | IN_IGNORED))
+    else if (ev->mask & IN_MOVE_SELF)
+        watch->heard(watch->arg, ev->wd, WATCH_MOVED, name, 0);
+    else if (ev->mask & (IN_DELETE_SELF | IN_UNMOUNT | IN_IGNORED))
         watch->heard(watch->arg, ev->wd, WATCH_DIR_GONE, name, 0);
     else if (ev->mask & IN_ISDIR)
         watch->heard(watch->arg, ev->wd, WATCH_FOLDER, name, 0);
@@ -136,7 +138,7 @@ int watch_file(struct watch *watch, int fd, struct err *err)
 {
     char path[32];
     snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
-    return add(watch, path, IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB, err);
+    return add(watch, path, IN_MODIFY | IN_CLOSE_WRITE | IN_ATTRIB | IN_MOVE_SELF, err);
 }
 
 void watch_drop(struct watch *watch, int wd)

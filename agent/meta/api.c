@@ -23,6 +23,7 @@ enum { WATCH_MIN_S = 120, WATCH_SPREAD_S = 60, WATCH_SLACK_S = 10 };
 #define WATCH_BYTES_MAX (UINT64_C(1) << 32)
 #define LIST_TIMEOUT_NS (30 * NS_PER_S)
 /* A watch that ended sooner is not begun at once again. */
+#define HOPE_NS (5 * NS_PER_S)
 #define SHORT_NS (1 * NS_PER_S)
 
 struct api {
@@ -36,8 +37,8 @@ struct api {
     struct list_page page;
     struct backoff backoff;
     unsigned page_pods;
-    bool is_listing, is_synced, is_watching, is_failing;
-    int64_t begun_ns;
+    bool is_listing, is_synced, is_failing;
+    int64_t begun_ns, failing_ns; /* failing: since when */
     struct api_stats stats;
 };
 
@@ -96,6 +97,8 @@ static void fail(struct api *api, int status, const char *why)
                 "%s pods at %s: %s%s; tried again, logs tell what is known",
                 api->is_listing || !*api->stream.version ? "list" : "watch", api->conf.address, why,
                 advice(status));
+    if (!api->is_failing)
+        api->failing_ns = loop_now(api->conf.loop);
     api->is_failing = true;
     api->is_listing = false; /* from its beginning */
     try_later(api);
@@ -215,7 +218,6 @@ static void watch_ended(void *arg, const struct web_answer *answer)
     struct api *api = arg;
     struct stream *stream = &api->stream;
     api->call = NULL;
-    api->is_watching = false;
     bool is_short = loop_now(api->conf.loop) - api->begun_ns < SHORT_NS;
     if (!is_short)
         api->backoff.n = 0;
@@ -252,7 +254,6 @@ static void watch(struct api *api)
                                   .done = watch_ended};
     stream_begin(&api->stream);
     api->stats.watches++;
-    api->is_watching = true;
     ask(api, &request);
     buf_free(&url);
 }
@@ -306,9 +307,9 @@ bool api_is_synced(const struct api *api)
     return api->is_synced;
 }
 
-bool api_is_watching(const struct api *api)
+bool api_is_hopeful(const struct api *api)
 {
-    return api->is_watching;
+    return !api->is_failing || loop_now(api->conf.loop) - api->failing_ns < HOPE_NS;
 }
 
 const struct api_stats *api_stats(const struct api *api)

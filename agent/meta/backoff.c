@@ -5,7 +5,7 @@
 #include <sys/random.h>
 
 #define FIRST_NS (NS_PER_S / 2)
-enum { DOUBLINGS_MAX = 7 }; /* 64 s */
+enum { DOUBLINGS_MAX = 6 }; /* 32 s */
 
 int64_t backoff_next_ns(struct backoff *backoff)
 {

@@ -20,7 +20,7 @@
 enum { ABOUTS_MAX = 4096 };
 /* A log that is younger may be of a pod that is just being told. */
 #define YOUNG_S           10
-#define POD_WAIT_NS       (1 * NS_PER_S)
+#define POD_WAIT_NS       (3 * NS_PER_S)
 #define NO_WAIT_NS        (30 * NS_PER_S)
 #define LOOK_AGAIN_NS     (10 * NS_PER_S)
 #define FORGET_AT_MOST_NS (60 * NS_PER_S)
@@ -231,7 +231,7 @@ static bool waits_for_list(struct kube *kube)
 static bool waits_for_pod(struct kube *kube, struct about *about, int64_t born_s)
 {
     int64_t now_ns = loop_now(kube->conf.loop);
-    if (!api_is_watching(kube->api) || now_ns < kube->no_wait_until_ns ||
+    if (!api_is_hopeful(kube->api) || now_ns < kube->no_wait_until_ns ||
         born_s + YOUNG_S < clock_wall_ns() / NS_PER_S)
         return false;
     if (!about->asked_ns)

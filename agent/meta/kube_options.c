@@ -78,7 +78,7 @@ const struct option kube_meta_options[] = {
      AT(waits),
      .doc = "Node: at start send nothing before the pods are listed, and of a log of the last ten "
             "seconds "
-            "nothing for a second if its pod is not known. Reading goes on meanwhile. Beats' "
+            "nothing for three seconds if its pod is not known. Reading goes on meanwhile. Beats' "
             "default is false."},
     {.name = "wait_for_metadata_timeout",
      .type = OPT_DURATION,

@@ -223,13 +223,13 @@ int api_start(struct api **api, const struct api_config *config, struct err *err
 void api_stop(struct api *api); /* NULL is fine */
 /* Everything was listed once. */
 bool api_is_synced(const struct api *api);
-/* A watch is open, as far as is known. */
-bool api_is_watching(const struct api *api);
+/* It answers, or has failed a moment ago only. */
+bool api_is_hopeful(const struct api *api);
 const struct api_stats *api_stats(const struct api *api);
 
 /* ---- backoff.c ---- */
 
-/* Longer each time, up to a minute, with jitter: nodes that lost one server do not come back as one. */
+/* Longer each time, up to half a minute, with jitter: nodes that lost one server do not come back as one. */
 struct backoff {
     unsigned n;
 };

@@ -41,7 +41,7 @@ struct certs {
 static void heard(void *arg, int wd, enum watch_event what, const char *name, uint32_t cookie)
 {
     struct certs *certs = arg;
-    bool is_ours = what == WATCH_LOST || what == WATCH_DIR_GONE;
+    bool is_ours = what == WATCH_LOST || what == WATCH_DIR_GONE || what == WATCH_MOVED;
     (void)cookie;
     for (size_t i = 0; i < certs->n_names && !is_ours; i++)
         is_ours = certs->names[i].wd == wd && name && strcmp(certs->names[i].name, name) == 0;

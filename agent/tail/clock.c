@@ -2,7 +2,8 @@
  * the rest.
  *
  * Happy path: each check_interval the patterns are walked, folders that have changed are listed, and some of the quiet files are
- * read by turns; 10,000 of them cost no more than 256. Where not everything is told, four times a second.
+ * read by turns; 10,000 of them cost no more than 256. Where not everything is told, four times a second; so is a folder for a
+ * while from where a link's file has gone, as kubelet rotates.
  * Failure modes: none.
  * On close: the timers are tail_free's.
  */
@@ -11,9 +12,10 @@
 enum { QUIET_LOOKS = 256 };
 #define LONGEST_WAIT_NS (24 * 3600 * NS_PER_S)
 
-static bool is_polled(const struct dir *dir)
+static bool is_polled(const struct tail *tail, const struct dir *dir)
 {
-    return dir->has_files && (dir->wd < 0 || !dir->is_trusted);
+    return dir->has_files &&
+           (dir->wd < 0 || !dir->is_trusted || dir->links_until_ns > loop_now(tail->loop));
 }
 
 /* Folders of which not everything is told. */
@@ -22,7 +24,7 @@ void tail_poll(void *arg)
     struct tail *tail = arg;
     bool is_any = false;
     for (struct dir *dir = tail->dirs; dir; dir = dir->next) {
-        if (!is_polled(dir))
+        if (!is_polled(tail, dir))
             continue;
         is_any = true;
         dir_mark_scan(tail, dir);
@@ -39,7 +41,7 @@ void tail_poll(void *arg)
 void poll_if_needed(struct tail *tail)
 {
     for (const struct dir *dir = tail->dirs; dir && !timer_is_set(&tail->poll); dir = dir->next)
-        if (is_polled(dir))
+        if (is_polled(tail, dir))
             loop_set_timer(tail->loop, &tail->poll, TAIL_POLL_NS);
 }
 

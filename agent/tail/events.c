@@ -9,6 +9,9 @@
 
 #include <posta/log.h>
 
+/* After a file went from behind its link, the next one comes within this time, or the slow look finds it. */
+#define LINK_LOOKS_NS (10 * NS_PER_S)
+
 /* ---- events of names ---- */
 
 static void look_at_everything(struct tail *tail)
@@ -126,6 +129,15 @@ static void dir_gone(struct tail *tail, struct dir *dir)
     tail->needs_walk = true;
 }
 
+/* Behind a link another file may be at any moment now, and no folder of ours tells of it. */
+static void look_behind_link(struct tail *tail, struct dir *dir)
+{
+    dir->has_links = true;
+    dir->links_until_ns = loop_now(tail->loop) + LINK_LOOKS_NS;
+    dir_mark_scan(tail, dir);
+    poll_if_needed(tail);
+}
+
 static void heard_of_file(struct tail *tail, struct file *file, enum watch_event what)
 {
     if (what == WATCH_DIR_GONE) { /* the watch is over: the file has no name and no writer */
@@ -134,8 +146,12 @@ static void heard_of_file(struct tail *tail, struct file *file, enum watch_event
     }
     file_mark_ready(tail, file);
     note_close(file, what == WATCH_CLOSED);
-    if (what == WATCH_CHANGED && file->name && !file_has_its_name(file))
+    if ((what == WATCH_CHANGED || what == WATCH_MOVED) && file->name && !file_has_its_name(file)) {
+        struct dir *dir = file_is_linked(file) ? file->dir : NULL;
         file_displace(tail, file);
+        if (dir)
+            look_behind_link(tail, dir);
+    }
 }
 
 void tail_heard(void *arg, int wd, enum watch_event what, const char *name, uint32_t cookie)
@@ -155,7 +171,7 @@ void tail_heard(void *arg, int wd, enum watch_event what, const char *name, uint
         tail->needs_walk = true;
         if (dir && !name)
             dir_mark_scan(tail, dir); /* its own permissions */
-    } else if (dir && what == WATCH_DIR_GONE) {
+    } else if (dir && (what == WATCH_DIR_GONE || what == WATCH_MOVED)) {
         dir_gone(tail, dir);
     } else if (dir && name) {
         heard_of_name(tail, dir, what, name, cookie);

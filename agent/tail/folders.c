@@ -52,12 +52,19 @@ static bool is_as_known(struct tail *tail, struct dir *dir, const struct dirent 
     return true;
 }
 
+static void note_link(struct dir *dir, const struct dirent *entry)
+{
+    if (entry->d_type == DT_LNK)
+        dir->has_links = true;
+}
+
 static void look_at_entry(struct tail *tail, struct dir *dir, const struct dirent *entry)
 {
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
         return;
     if (entry->d_type == DT_DIR || is_as_known(tail, dir, entry))
         return;
+    note_link(dir, entry);
     struct source *known = note_source(tail, dir, entry->d_name);
     if (!discover_name(tail, dir, entry->d_name) && known)
         discover_known(tail, dir, entry->d_name, known);
@@ -81,13 +88,14 @@ static int64_t mtime_of(const char *path)
 /* Nothing in it was made, renamed or removed since the last complete look. */
 static bool is_unchanged(const struct dir *dir, int64_t mtime_ns)
 {
-    return dir->is_listed && dir->is_trusted && mtime_ns == dir->mtime_ns &&
+    return dir->is_listed && dir->is_trusted && !dir->has_links && mtime_ns == dir->mtime_ns &&
            dir->listed_ns - mtime_ns > SETTLED_NS;
 }
 
 static void list_dir(struct tail *tail, struct dir *dir, DIR *stream)
 {
     dir->scan_no = ++tail->scan_no;
+    dir->has_links = false;
     errno = 0;
     for (struct dirent *entry; (entry = readdir(stream));) {
         look_at_entry(tail, dir, entry);

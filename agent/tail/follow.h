@@ -38,6 +38,9 @@ struct dir {
     bool is_active;  /* in tail->active */
     bool needs_scan; /* in tail->to_scan */
     bool is_listed;  /* the last scan saw all of it */
+    bool has_links;  /* names in it lead to files elsewhere, which may change without it */
+    int64_t
+        links_until_ns; /* looked at by the clock until then: a file went from behind its link */
     uint32_t
         scan_no; /* of the last scan, unique in this tail; sources and files seen in it carry it */
     uint32_t walk_no;  /* of the last walk over the patterns that came by */
@@ -235,6 +238,8 @@ bool file_take_name(struct tail *tail, struct file *file, struct dir *dir, const
 void file_note_name(struct tail *tail, struct file *file, struct dir *dir, const char *name);
 /* Watch the file itself if its folder does not tell of all that is written to it. */
 void file_watch_itself(struct tail *tail, struct file *file);
+/* Is its name a symbolic link? */
+bool file_is_linked(const struct file *file);
 void file_unwatch_itself(struct tail *tail, struct file *file);
 void file_leave_dir(struct tail *tail, struct file *file);
 

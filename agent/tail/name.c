@@ -167,19 +167,27 @@ void file_note_name(struct tail *tail, struct file *file, struct dir *dir, const
 
 /* ---- a watch of its own ---- */
 
+bool file_is_linked(const struct file *file)
+{
+    struct stat link;
+    if (!file->dir || !file->name)
+        return false;
+    char *path = mem_printf("%s/%s", file->dir->path, file->name);
+    bool is_link = lstat(path, &link) == 0 && S_ISLNK(link.st_mode);
+    free(path);
+    return is_link;
+}
+
 static bool folder_tells_all(const struct tail *tail, const struct file *file)
 {
-    struct stat st, link;
+    struct stat st;
     if (tail->watch && !file->name)
         return false; /* it may be written to under a name that is not ours */
     if (!tail->watch || !file->dir || file->dir->wd < 0)
         return !tail->watch || file->dir; /* the clock looks at what is in an unwatched folder */
     if (fstat(file->fd, &st) < 0 || st.st_nlink != 1)
         return false;
-    char *path = mem_printf("%s/%s", file->dir->path, file->name ? file->name : "");
-    bool is_link = file->name && lstat(path, &link) == 0 && S_ISLNK(link.st_mode);
-    free(path);
-    return !is_link;
+    return !file_is_linked(file);
 }
 
 void file_watch_itself(struct tail *tail, struct file *file)

@@ -17,6 +17,7 @@ enum watch_event {
     WATCH_FOLDER,   /* a folder in it came, went or changed */
     WATCH_DIR_GONE, /* the folder itself went; the watch is over */
     WATCH_LOST,     /* events were lost: look at everything (wd -1) */
+    WATCH_MOVED, /* the folder itself, or a file that is watched itself, was renamed; its watch goes on */
 };
 
 struct watch;
@@ -33,7 +34,7 @@ void watch_read(struct watch *watch);
 /* What of a folder is told: what happens to names in it, and with growth also that files in it were written to. Again with
  * another choice changes it. Returns its number, or -1: GONE (not there), FULL (no watches left), IO. */
 int watch_dir(struct watch *watch, const char *path, bool with_growth, struct err *err) MUST_CHECK;
-/* That an open file is written to, closed by a writer or changed. Returns its number or -1. */
+/* That an open file is written to, closed by a writer, changed or renamed. Returns its number or -1. */
 int watch_file(struct watch *watch, int fd, struct err *err) MUST_CHECK;
 void watch_drop(struct watch *watch, int wd);
 

@@ -12,7 +12,7 @@ CC=${CC:-gcc}
 CFLAGS=${TOOLS_CFLAGS:--O2 -g}
 KAFKA_TOOLS=" kadmin collect produce brokerd records "
 JUDGES=" collect ringjudge "
-TLS_TOOLS=" kraw tokend "
+TLS_TOOLS=" kraw tokend podsd "
 
 is_fresh() { # FILE SOURCE...
     local file=$1 source
@@ -49,6 +49,8 @@ build() { # TOOL
         libs+=("${kafka[@]}")
     fi
     [[ $TLS_TOOLS != *" $tool "* ]] || libs+=(-lssl -lcrypto)
+    [[ $tool != podsd ]] || libs+=(-lpthread)
+    [[ $tool != kubelet ]] || libs+=(-lz)
     [[ $tool != kadmin ]] || sources+=("$HERE/kadmin_requests.c")
     [[ $JUDGES != *" $tool "* ]] || sources+=("$HERE/event.c" "$HERE/tally.c")
     is_fresh "$OUT/$tool" "${sources[@]}" "$HERE"/*.h && return 0
@@ -58,7 +60,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker badweb linewriter ringwriter records ringjudge seqcount tokend notifyd \
+    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker badweb linewriter ringwriter records ringjudge seqcount tokend notifyd podsd kubelet \
         shim
     for tool; do build "$tool"; done
 }
