@@ -11,11 +11,13 @@
 #include <stdlib.h>
 
 static const struct {
-    const char *name, *section;
+    const char *name, *section, *spoken;
     unsigned bit;
 } metadata_processors[] = {
-    {"add_host_metadata", "processors[].add_host_metadata", META_HOST},
-    {"add_kubernetes_metadata", "processors[].add_kubernetes_metadata", META_KUBERNETES},
+    {"add_host_metadata", "processors[].add_host_metadata", "processors.add_host_metadata",
+     META_HOST},
+    {"add_kubernetes_metadata", "processors[].add_kubernetes_metadata",
+     "processors.add_kubernetes_metadata", META_KUBERNETES},
 };
 enum { N_METADATA = sizeof metadata_processors / sizeof *metadata_processors };
 
@@ -60,7 +62,7 @@ static void read_values(struct metadata_settings *meta, size_t no, const struct 
     struct buf where = BUF_INIT;
     bool is_first = !(meta->has & metadata_processors[no].bit);
     if (is_first) {
-        (void)(options_read(values, metadata_processors[no].section, rows_of(no),
+        (void)(options_read(values, metadata_processors[no].spoken, rows_of(no),
                             struct_of(meta, no), problems) == 0); /* counted in problems */
         meta->has |= metadata_processors[no].bit;
         meta->places[no] = place;

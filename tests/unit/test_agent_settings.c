@@ -51,10 +51,11 @@ static void a_segment_is_at_most_a_quarter_of_the_spool(void **state)
 static void harmless_processors_are_said_and_left_out(void **state)
 {
     struct rig *rig = *state;
-    assert_int_equal(load(rig, INPUT OUTPUT "processors:\n- add_host_metadata: ~\n"), 0);
-    assert_string_equal(buf_str(&rig->said),
-                        "posta: warning: posta.yml:6:3: processors: add_host_metadata is left out: "
-                        "posta adds host.name only\n");
+    assert_int_equal(load(rig, INPUT OUTPUT "processors:\n- add_cloud_metadata: ~\n"), 0);
+    assert_string_equal(
+        buf_str(&rig->said),
+        "posta: warning: posta.yml:6:3: processors: add_cloud_metadata is left out: "
+        "posta does not ask for it\n");
 }
 
 static void a_log_input_is_read_as_filestream(void **state)

@@ -206,6 +206,34 @@ static void what_is_written_behind_a_symbolic_link_is_told(void **state)
     UNTIL(rig, has_bytes(rig, 0, "one\ntwo\n"));
 }
 
+/* As kubelet rotates what /var/log/containers leads to: nothing changes in the folder of the links. */
+static void a_file_exchanged_behind_its_link_is_a_rotation(void **state)
+{
+    struct rig *rig = *state;
+    rig->in.symlinks = true;
+    make_dir(rig, "pods");
+    make_dir(rig, "links");
+    put(rig, "pods/0.log", "one\n");
+    assert_int_equal(symlink("../pods/0.log", path_of(rig, "links/a.log")), 0);
+    set_path(rig, "links/*.log");
+    start(rig);
+    UNTIL(rig, has_bytes(rig, 0, "one\n"));
+    turn_for(rig, 50);
+    for (unsigned i = 1; i <= 3; i++) {
+        char rotated[32], line[16];
+        snprintf(rotated, sizeof(rotated), "pods/0.log.%u", i);
+        snprintf(line, sizeof(line), "new %u\n", i);
+        rename_in(rig, "pods/0.log", rotated);
+        put(rig, rotated, "late\n");
+        turn_for(rig, 10); /* there is nothing behind the link */
+        put(rig, "pods/0.log", line);
+        UNTIL(rig, is_ended(rig, i - 1) && has_bytes(rig, i, line));
+    }
+    assert_bytes(rig, 0, "one\nlate\n");
+    assert_bytes(rig, 2, "new 2\nlate\n");
+    assert_int_equal(tail_stats(rig->tail)->rotations, 3);
+}
+
 /* Opening a fifo for reading wakes a writer that waits for a reader: posta does not even do that. */
 static void a_fifo_is_not_opened(void **state)
 {
@@ -332,6 +360,7 @@ int main(void)
         ON_BOTH(what_is_written_through_another_hard_link_is_told),
         ON_BOTH(a_link_made_later_is_noticed),
         ON_BOTH(what_is_written_behind_a_symbolic_link_is_told),
+        ON_BOTH(a_file_exchanged_behind_its_link_is_a_rotation),
         IN_MEMORY(a_fifo_is_not_opened),
         ON_BOTH(without_inotify_the_clock_finds_everything),
         IN_MEMORY(the_first_of_two_inputs_has_the_file),
