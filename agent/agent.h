@@ -257,6 +257,8 @@ bool metadata_waits(struct metadata *meta, unsigned bits, const struct source *s
 void metadata_add_host(struct metadata *meta, unsigned bits, struct buf *members);
 /* The own pod to an event that is whole. */
 void metadata_add_own(struct metadata *meta, unsigned bits, struct buf *event);
+/* NULL: the API server is not asked. */
+const struct api_stats *metadata_stats(struct metadata *meta);
 
 /* ---- known.c ---- */
 

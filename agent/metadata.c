@@ -69,6 +69,11 @@ void metadata_add_own(struct metadata *meta, unsigned bits, struct buf *event)
     buf_printf(event, ",%s}", own);
 }
 
+const struct api_stats *metadata_stats(struct metadata *meta)
+{
+    return meta && meta->kube ? kube_stats(meta->kube) : NULL;
+}
+
 /* ---- life ---- */
 
 static void refresh_host(void *arg)

@@ -53,6 +53,7 @@ static void fill_report(void *arg, struct report_row rows[static REPORT_PARTS_MA
         {output->name, output->stat_rows, sender_output_stats(pipe->logs.sender)},
         {"samples_spool", spool_stat_rows, metrics ? spool_stats(metrics->spool) : NULL},
         {"samples_sender", sender_stat_rows, metrics ? sender_stats(metrics->sender) : NULL},
+        {"kubernetes", api_stat_rows, metadata_stats(pipe->meta)},
         {"heartbeat", runner_stat_rows, heartbeats_stats(&pipe->beats)},
         {"heartbeats_spool", spool_stat_rows, beats ? spool_stats(beats->spool) : NULL},
         {"heartbeats_sender", sender_stat_rows, beats ? sender_stats(beats->sender) : NULL},

@@ -15,6 +15,7 @@
 #include <posta/log.h>
 
 #include <ctype.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +24,7 @@ enum { WATCH_MIN_S = 120, WATCH_SPREAD_S = 60, WATCH_SLACK_S = 10 };
 #define WATCH_BYTES_MAX (UINT64_C(1) << 32)
 #define LIST_TIMEOUT_NS (30 * NS_PER_S)
 /* A watch that ended sooner is not begun at once again. */
-#define HOPE_NS (5 * NS_PER_S)
+#define HOPE_NS  (5 * NS_PER_S)
 #define SHORT_NS (1 * NS_PER_S)
 
 struct api {
@@ -312,7 +313,21 @@ bool api_is_hopeful(const struct api *api)
     return !api->is_failing || loop_now(api->conf.loop) - api->failing_ns < HOPE_NS;
 }
 
-const struct api_stats *api_stats(const struct api *api)
+const struct api_stats *api_stats(struct api *api)
 {
+    api->stats.pods = api->conf.pods->n;
     return &api->stats;
 }
+
+#define ROW(field, unit_text, text)                                                                \
+    {                                                                                              \
+#field, unit_text, offsetof(struct api_stats, field), text                                 \
+    }
+const struct stat_row api_stat_rows[] = {
+    ROW(pods, "pods", "pods known now, and for a while those that are gone"),
+    ROW(lists, "lists", "times all pods of the node were listed"),
+    ROW(watches, "requests", "watches begun"),
+    ROW(events, "events", "changes of pods that were told"),
+    ROW(failures, "requests", "requests to the API server without a good answer"),
+    {0},
+};

@@ -364,7 +364,7 @@ void kube_close(struct kube *kube)
     free(kube);
 }
 
-const struct api_stats *kube_stats(const struct kube *kube)
+const struct api_stats *kube_stats(struct kube *kube)
 {
     return kube->api ? api_stats(kube->api) : NULL;
 }

@@ -217,15 +217,20 @@ struct api_config {
     void *arg;
 };
 struct api_stats {
-    uint64_t lists, watches, events, failures;
+    uint64_t pods;     /* known now */
+    uint64_t lists;    /* of all pods */
+    uint64_t watches;  /* begun */
+    uint64_t events;   /* told by them */
+    uint64_t failures; /* requests without a good answer */
 };
+extern const struct stat_row api_stat_rows[];
 int api_start(struct api **api, const struct api_config *config, struct err *err) MUST_CHECK;
 void api_stop(struct api *api); /* NULL is fine */
 /* Everything was listed once. */
 bool api_is_synced(const struct api *api);
 /* It answers, or has failed a moment ago only. */
 bool api_is_hopeful(const struct api *api);
-const struct api_stats *api_stats(const struct api *api);
+const struct api_stats *api_stats(struct api *api);
 
 /* ---- backoff.c ---- */
 
@@ -268,6 +273,6 @@ bool kube_waits(struct kube *kube, const char *path, int64_t born_s);
 /* Forget what is old; is_all_sent: no log is waiting for what was known of it. */
 void kube_tidy(struct kube *kube, bool is_all_sent);
 /* NULL: the API server is not asked. */
-const struct api_stats *kube_stats(const struct kube *kube);
+const struct api_stats *kube_stats(struct kube *kube);
 
 #endif

@@ -5,6 +5,7 @@
  */
 #include "meta.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,10 +43,19 @@ const char *pod_own(struct pod *pod, const char *text, size_t len)
 
 /* ---- labels ---- */
 
+/* Kubernetes takes no others; of these each has one form in JSON. */
+static bool is_name(const char *name)
+{
+    for (const char *at = name; *at; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("-_./", *at))
+            return false;
+    return *name != '\0';
+}
+
 static void add(struct pod *pod, struct pod_label **list, size_t *n, const char *name,
                 const char *value)
 {
-    if (*n == POD_LABELS_MAX || !*name)
+    if (*n == POD_LABELS_MAX || !is_name(name))
         return;
     *list = mem_grow(*list, *n + 1, sizeof **list);
     (*list)[(*n)++] =

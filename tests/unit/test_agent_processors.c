@@ -105,7 +105,7 @@ static void refused(void **state)
         {"- add_host_metadata: x\n", "posta: posta.yml:6:3: processors: add_host_metadata: "
                                      "expected options below it, found a text\n"},
         {"- add_kubernetes_metadata: {kube_config: /k}\n",
-         "posta: posta.yml:6:42: 'processors.add_kubernetes_metadata.kube_config' is not "
+         "posta: posta.yml:6:29: 'processors.add_kubernetes_metadata.kube_config' is not "
          "supported: posta asks the API server "
          "as a pod does: run it in one, with a service account\n"},
         {"- add_kubernetes_metadata: {scope: cluster}\n",
