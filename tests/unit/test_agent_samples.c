@@ -13,8 +13,8 @@ struct beside {
 static char first_key[] = "posta.stats", second_key[] = "system.cpu", no_extra[] = "";
 static const struct input_settings no_labels;
 static struct sample_kind kinds[] = {
-    {EVENTS_METRICS, first_key, "posta", "stats", &no_labels, no_extra},
-    {EVENTS_METRICS, second_key, "system", "cpu", &no_labels, no_extra},
+    {EVENTS_METRICS, first_key, "posta", "stats", &no_labels, no_extra, 0},
+    {EVENTS_METRICS, second_key, "system", "cpu", &no_labels, no_extra, 0},
 };
 
 static void changed(void *arg, bool marks_moved)

@@ -179,7 +179,7 @@ static void what_a_path_says_alone(void **state)
 #define POD(more) "{\"metadata\":{\"name\":\"a\",\"namespace\":\"b\",\"uid\":\"c\"" more "}}"
 #define OWNER(kind, name)                                                                          \
     POD(",\"ownerReferences\":[{\"kind\":\"" kind "\",\"name\":\"" name "\",\"controller\":true}"  \
-                                                                        "]")
+        "]")
 #define BARE "\"kubernetes\":{\"namespace\":\"b\",\"pod\":{\"name\":\"a\",\"uid\":\"c\"}"
 
 static void owners(void **state)
