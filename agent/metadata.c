@@ -94,13 +94,17 @@ static void tidy(void *arg)
 
 static int open_kube(struct metadata *meta, struct err *err)
 {
+    char *keep_path = mem_printf("%s/kubernetes.json", meta->conf.settings->globals.path_data);
     const struct kube_config config = {.loop = meta->conf.loop,
                                        .options = &meta->set->kube,
                                        .rules = &meta->set->kube_rules,
                                        .mode = meta->set->mode,
+                                       .keep_path = keep_path,
                                        .changed = meta->conf.changed,
                                        .arg = meta->conf.arg};
-    if (kube_open(&meta->kube, &config, err))
+    int rc = kube_open(&meta->kube, &config, err);
+    free(keep_path);
+    if (rc)
         return -1;
     if (config.mode == KUBE_NODE)
         loop_set_timer(meta->conf.loop, &meta->tidy, TIDY_NS);

@@ -8,40 +8,26 @@
  */
 #include "meta.h"
 
-#include <posta/bytes.h>
 #include <posta/log.h>
 #include <posta/watch.h>
 
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { ABOUTS_MAX = 4096 };
 /* A log that is younger may be of a pod that is just being told. */
 #define YOUNG_S           10
 #define POD_WAIT_NS       (3 * NS_PER_S)
 #define NO_WAIT_NS        (30 * NS_PER_S)
+#define REFRESH_NS        (1 * NS_PER_S)
 #define LOOK_AGAIN_NS     (10 * NS_PER_S)
 #define FORGET_AT_MOST_NS (60 * NS_PER_S)
-
-/* A log's path and what is told of it. */
-struct about {
-    char *path, *target; /* target: that it links to, which has the pod's uid; or NULL */
-    struct pod_path by;  /* in these */
-    bool is_log;
-    uint64_t pods_version, pod_version; /* that the members were made of; 0 = no pod */
-    struct buf members;
-    int64_t born_s;
-    int64_t used_ns, asked_ns; /* asked: when its pod was waited for first */
-};
 
 struct kube {
     struct kube_config conf;
     struct pods pods;
     struct api *api;
-    struct table abouts;
-    size_t n_abouts;
+    struct abouts abouts;
     int64_t started_ns, no_wait_until_ns;
     bool has_given_up; /* waiting for the first list */
     char *address;
@@ -113,102 +99,13 @@ const char *kube_own(struct kube *kube)
     return kube->conf.mode == KUBE_SIDECAR ? buf_str(&kube->own) : "";
 }
 
-/* ---- paths ---- */
-
-static bool is_path(const void *item, const void *key)
-{
-    return strcmp(((const struct about *)item)->path, key) == 0;
-}
-
-static uint64_t hash_of(const char *path)
-{
-    return hash64(path, strlen(path));
-}
-
-static void drop_about(struct kube *kube, struct about *about)
-{
-    table_drop(&kube->abouts, hash_of(about->path), about);
-    kube->n_abouts--;
-    buf_free(&about->members);
-    free(about->target);
-    free(about->path);
-    free(about);
-}
-
-static void drop_oldest(struct kube *kube)
-{
-    struct about *oldest = NULL;
-    size_t at = 0;
-    for (struct about *about; (about = table_next(&kube->abouts, &at));)
-        if (!oldest || about->used_ns < oldest->used_ns)
-            oldest = about;
-    drop_about(kube, oldest);
-}
-
-/* The link in /var/log/containers leads to a folder whose name has the pod's uid. */
-static void follow_link(struct about *about)
-{
-    char target[PATH_MAX];
-    struct pod_path there;
-    ssize_t len = about->by.uid.at ? -1 : readlink(about->path, target, sizeof target - 1);
-    if (len <= 0)
-        return;
-    target[len] = '\0';
-    about->target = mem_dup(target);
-    if (pod_path_read(about->target, &there) && there.uid.at)
-        about->by.uid = there.uid;
-}
-
-static struct about *find_about(struct kube *kube, const char *path, int64_t born_s)
-{
-    struct about *about = table_find(&kube->abouts, hash_of(path), is_path, path);
-    if (about)
-        return about;
-    if (kube->n_abouts == ABOUTS_MAX)
-        drop_oldest(kube);
-    about = mem_zero(1, sizeof *about);
-    about->path = mem_dup(path);
-    about->born_s = born_s;
-    const char *prefix = kube->conf.rules->logs_path;
-    about->is_log =
-        strncmp(path, prefix, strlen(prefix)) == 0 && pod_path_read(about->path, &about->by);
-    if (about->is_log)
-        follow_link(about);
-    about->pods_version = UINT64_MAX;
-    table_put(&kube->abouts, hash_of(path), about);
-    kube->n_abouts++;
-    return about;
-}
-
-static struct about *about_path(struct kube *kube, const char *path, int64_t born_s)
-{
-    struct about *about = find_about(kube, path, born_s);
-    about->used_ns = loop_now(kube->conf.loop);
-    return about;
-}
-
-/* One that is gone from the cache leaves its members here. */
-static void refresh(struct kube *kube, struct about *about)
-{
-    if (!about->is_log || about->pods_version == kube->pods.version)
-        return;
-    const struct pod *pod =
-        pods_find(&kube->pods, &about->by, about->born_s, loop_now(kube->conf.loop));
-    bool is_new = pod ? about->pod_version != pod->version : about->members.len == 0;
-    about->pods_version = kube->pods.version;
-    if (!is_new)
-        return;
-    about->pod_version = pod ? pod->version : 0;
-    buf_clear(&about->members);
-    pod_members(pod, &about->by, NULL, kube->conf.rules, &about->members);
-}
+/* ---- logs ---- */
 
 const char *kube_of_log(struct kube *kube, const char *path, int64_t born_s)
 {
     if (kube->conf.mode == KUBE_SIDECAR)
         return kube_own(kube);
-    struct about *about = about_path(kube, path, born_s);
-    refresh(kube, about);
+    struct about *about = abouts_find(&kube->abouts, path, born_s);
     return buf_str(&about->members);
 }
 
@@ -246,44 +143,36 @@ bool kube_waits(struct kube *kube, const char *path, int64_t born_s)
 {
     if (!kube->api || !kube->conf.options->waits)
         return false;
-    struct about *about = about_path(kube, path, born_s);
-    refresh(kube, about);
-    if (!about->is_log || about->pod_version)
+    struct about *about = abouts_find(&kube->abouts, path, born_s);
+    if (!about->is_log || about->is_known)
         return false;
     return api_is_synced(kube->api) ? waits_for_pod(kube, about, born_s) : waits_for_list(kube);
 }
 
 /* ---- life ---- */
 
-static void drop_old_abouts(struct kube *kube, int64_t now_ns)
-{
-    int64_t keep_ns = kube->conf.options->cleanup_ns + FORGET_AT_MOST_NS;
-    for (bool is_done = false; !is_done;) {
-        size_t at = 0;
-        is_done = true;
-        for (struct about *about; is_done && (about = table_next(&kube->abouts, &at));)
-            if (now_ns - about->used_ns > keep_ns) {
-                drop_about(kube, about);
-                is_done = false;
-            }
-    }
-}
-
 /* Before a pod is forgotten, all logs that wait have what they need of it. */
 void kube_tidy(struct kube *kube, bool is_all_sent)
 {
     int64_t now_ns = loop_now(kube->conf.loop);
-    size_t at = 0;
-    for (struct about *about; (about = table_next(&kube->abouts, &at));)
-        refresh(kube, about);
+    abouts_refresh(&kube->abouts);
     if (is_all_sent)
-        drop_old_abouts(kube, now_ns);
+        abouts_forget(&kube->abouts, kube->conf.options->cleanup_ns + FORGET_AT_MOST_NS);
     pods_tidy(&kube->pods, now_ns);
+}
+
+/* Also of logs whose lines cannot be sent now: their pods may be gone when they can. */
+static void refresh_all(void *arg)
+{
+    struct kube *kube = arg;
+    abouts_refresh(&kube->abouts);
 }
 
 static void changed(void *arg)
 {
     struct kube *kube = arg;
+    if (!timer_is_set(&kube->look))
+        loop_set_timer(kube->conf.loop, &kube->look, REFRESH_NS);
     kube->conf.changed(kube->conf.arg);
 }
 
@@ -310,6 +199,8 @@ static int open_node(struct kube *kube, struct err *err)
     const struct kube_options *options = kube->conf.options;
     const char *node = node_of(options);
     kube->address = options->api_enabled ? address_of_server() : NULL;
+    kube->look = (struct loop_timer) {.fire = refresh_all, .arg = kube};
+    abouts_load(&kube->abouts);
     if (!kube->address) {
         log_info("kubernetes", "the API server is not asked (%s): logs tell what their paths say",
                  options->api_enabled ? "KUBERNETES_SERVICE_HOST is not set"
@@ -338,6 +229,9 @@ int kube_open(struct kube **out, const struct kube_config *config, struct err *e
     kube->conf = *config;
     kube->started_ns = loop_now(config->loop);
     pods_init(&kube->pods, config->options->cleanup_ns);
+    kube->abouts =
+        (struct abouts) {.loop = config->loop, .pods = &kube->pods, .rules = config->rules};
+    keep_init(&kube->abouts.keep, config->mode == KUBE_NODE ? config->keep_path : NULL);
     if (config->mode == KUBE_SIDECAR) {
         open_sidecar(kube);
     } else if (open_node(kube, err)) {
@@ -355,9 +249,7 @@ void kube_close(struct kube *kube)
     api_stop(kube->api);
     watch_free(kube->watch);
     loop_cancel_timer(kube->conf.loop, &kube->look);
-    while (kube->n_abouts > 0)
-        drop_oldest(kube);
-    table_free(&kube->abouts);
+    abouts_free(&kube->abouts);
     pods_free(&kube->pods);
     buf_free(&kube->own);
     free(kube->address);

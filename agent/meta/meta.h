@@ -251,6 +251,59 @@ struct pod *downward_read(const char *folder, const struct kube_rules *rules);
 bool downward_each(const char *text, size_t len,
                    void (*take)(void *arg, const char *name, const char *value), void *arg);
 
+/* ---- keep.c: what was told of logs, over a restart ---- */
+
+/* A file with a line for each log whose pod was known; the last one of a path counts. */
+struct keep {
+    char *path; /* NULL = nothing is kept */
+    int fd;     /* -1 = not open */
+    uint64_t size;
+};
+void keep_init(struct keep *keep, const char *path);
+void keep_free(struct keep *keep);
+/* Told of each line that is one. */
+void keep_load(struct keep *keep,
+               void (*take)(void *arg, const char *path, int64_t born_s, const char *members),
+               void *arg);
+/* False: the file has become long, or cannot be written to: write it anew. */
+bool keep_add(struct keep *keep, const char *path, int64_t born_s, const struct buf *members);
+/* In place of all that is there: lines made by keep_put_line. */
+void keep_rewrite(struct keep *keep, const struct buf *lines);
+void keep_put_line(struct buf *lines, const char *path, int64_t born_s, const struct buf *members);
+
+/* ---- abouts.c: logs, and what is told of them ---- */
+
+enum { ABOUTS_MAX = 4096 };
+
+/* A log's path and what is told of it. */
+struct about {
+    char *path, *target; /* target: that it links to, which has the pod's uid; or NULL */
+    struct pod_path by;  /* in these */
+    bool is_log;
+    bool is_known;                      /* its pod was found, now or before a restart */
+    uint64_t pods_version, pod_version; /* that the members were made of; 0 = no pod */
+    struct buf members;
+    int64_t born_s;            /* since the epoch */
+    int64_t used_ns, asked_ns; /* asked: when its pod was waited for first */
+};
+struct abouts {
+    struct loop *loop;
+    struct pods *pods;
+    const struct kube_rules *rules;
+    struct keep keep;
+    struct table by_path;
+    size_t n;
+};
+/* As it is now; made if it is not there. Borrowed until the next call. */
+struct about *abouts_find(struct abouts *abouts, const char *path, int64_t born_s);
+/* Take what is known of pods into all, before pods are forgotten. */
+void abouts_refresh(struct abouts *abouts);
+/* Those that were not asked for in this time. */
+void abouts_forget(struct abouts *abouts, int64_t unused_ns);
+/* What was kept before this start. */
+void abouts_load(struct abouts *abouts);
+void abouts_free(struct abouts *abouts);
+
 /* ---- kube.c: all of it ---- */
 
 struct kube;
@@ -259,6 +312,7 @@ struct kube_config {
     const struct kube_options *options;
     const struct kube_rules *rules;
     enum kube_mode mode;        /* not AUTO */
+    const char *keep_path;      /* file that what is known is kept in; NULL = none */
     void (*changed)(void *arg); /* what was waited for may be there */
     void *arg;
 };

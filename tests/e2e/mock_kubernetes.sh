@@ -219,6 +219,29 @@ without_api() {
 }
 late_lines_are_labelled() { [[ $(cat "$EVENTS"* | jq -c 'select(.message == "late" and (.kubernetes.labels.app | startswith("app")) and .kubernetes.pod.ip == "10.1.2.3")' | wc -l) == 3 ]]; }
 
+# ---- lines wait, their pods go, posta is killed: what was known is kept ----
+
+pods_that_are_gone() {
+    fresh
+    node_config "$NODE/var/log/containers/*.log"
+    cp "$DIR/posta.yml" "$DIR/file.yml"
+    sed -i 's/^output.file.*/output.kafka: {hosts: ["127.0.0.1:1"], topic: t}/' "$DIR/posta.yml"
+    mkdir -p "$NODE/var/log/containers"
+    start_posta
+    until_true 20 log_has "pods on node-1" || not_ok "posta lists the pods"
+    start_node -s "$((SEED + 4))" -n 0 -e 5 -t 2000
+    wait "$NODE_PID"
+    until_true 20 is_kept 5 || not_ok "what is known is written"
+    kill_posta
+    printf 'torn {"path":' >>"$DIR/data/kubernetes.json"
+    mv "$DIR/file.yml" "$DIR/posta.yml"
+    start_posta
+    check "lines come after a restart" until_true 30 all_are_there
+    stop_posta
+    judge "pods that were gone before the restart" 1 1
+}
+is_kept() { (($(grep '"replicaset"' "$DIR/data/kubernetes.json" | jq -r .path | sort -u | wc -l) >= $1)); }
+
 refusals() {
     fresh
     node_config "$NODE/var/log/containers/*.log"
@@ -307,6 +330,7 @@ sidecar
 unset POD_NAME POD_NAMESPACE POD_UID POD_IP NODE_NAME CONTAINER_NAME
 node_by_links
 node_by_folders
+pods_that_are_gone
 without_api
 refusals
 stop_api
