@@ -44,7 +44,8 @@ static void drop_oldest(struct abouts *abouts)
     for (struct about *about; (about = table_next(&abouts->by_path, &at));)
         if (!oldest || about->used_ns < oldest->used_ns)
             oldest = about;
-    drop(abouts, oldest);
+    if (oldest)
+        drop(abouts, oldest);
 }
 
 /* The link in /var/log/containers leads to a folder whose name has the pod's uid. */

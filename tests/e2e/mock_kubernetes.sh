@@ -60,7 +60,8 @@ END
 fresh() {
     rm -rf "$DIR/out" "$DIR/data" "$NODE" "$DIR/totals"
     mkdir -p "$DIR/out" "$NODE"
-    : >"$LOG" >"$DIR/totals"
+    : >"$LOG"
+    : >"$DIR/totals"
 }
 start_node() { # ARGS...
     "$TOOLS/kubelet" -r "$NODE" -a "$DIR/api" -o "$DIR/totals" -n "$CONTAINERS" -l "$LINES_EACH" -z "$ROTATE_BYTES" -t "$SPREAD_MS" "$@" &
