@@ -114,6 +114,7 @@ gone() { # ROLE STATUS
     "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 100 >/dev/null
     until_true 20 log_has "sender.lines_delivered=100" || not_ok "$1: the first lines are delivered"
     broker down all
+    until_true 20 log_has "no broker can be reached" || not_ok "$1: the brokers are away"
     "$TOOLS/linewriter" -f "$DIR/log/app.log" -S 100 -n 4321 >/dev/null
     told_to_stop
     ended

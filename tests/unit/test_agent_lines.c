@@ -95,7 +95,7 @@ static void run_posta(const char *dir, const char *options)
 {
     struct settings settings;
     struct err err;
-    int status;
+    struct pipeline_end end;
     char *config =
         mem_printf("path.data: %s/data\nlogging.level: error\nlogging.metrics.enabled: false\n"
                    "queue.disk.sync_interval: 0\nfilebeat.inputs:\n- id: in\n  paths: [%s/log]\n"
@@ -111,7 +111,7 @@ static void run_posta(const char *dir, const char *options)
     settings.output = &keeper;
     const struct pipeline_config pipe = {.settings = &settings, .once = true};
     got.n = 0;
-    if (pipeline_run(&pipe, &status, &err))
+    if (pipeline_run(&pipe, &end, &err))
         fail_msg("%s", err.text);
     settings.output = all_outputs[1]; /* console, whose options were read */
     settings_free(&settings);
