@@ -457,13 +457,13 @@ struct event_agent sender_agent(const struct sender *sender);
 struct output_env sender_env(struct sender *sender);
 
 /* Something that is tried again and again does not work. */
-struct trouble {
+struct ailment {
     int64_t since_ns, last_ns; /* 0 = it works */
 };
-static inline void trouble_note(struct trouble *trouble, bool works, int64_t now_ns)
+static inline void ailment_note(struct ailment *ailment, bool works, int64_t now_ns)
 {
-    trouble->since_ns = works ? 0 : trouble->since_ns ? trouble->since_ns : now_ns;
-    trouble->last_ns = now_ns;
+    ailment->since_ns = works ? 0 : ailment->since_ns ? ailment->since_ns : now_ns;
+    ailment->last_ns = now_ns;
 }
 
 /* ---- saver.c ---- */
@@ -481,7 +481,7 @@ struct saver {
     uint64_t unsynced_bytes;
     bool is_hurried; /* somebody waits for what was appended last */
     int64_t cursor_synced_ns;
-    struct trouble trouble; /* with syncing */
+    struct ailment trouble; /* with syncing */
     int64_t begun_ns;       /* when the sync under way was begun; 0 = none is */
 };
 int saver_init(struct saver *saver, struct err *err) MUST_CHECK;
@@ -583,7 +583,7 @@ struct intake {
     struct loop_task heal;
     int64_t said_ns;        /* when it was last said that lines are dropped; 0 = never */
     bool is_blocked;        /* tail was refused */
-    struct trouble trouble; /* with writing; that it is full is none */
+    struct ailment trouble; /* with writing; that it is full is none */
 };
 void intake_init(struct intake *in);
 /* Where tail puts what it reads. */

@@ -27,7 +27,7 @@ static int refused(struct intake *in, struct err *err)
         loop_set_timer(in->lane->loop, &in->retry, RETRY_NS);
     if (in->lane->sender)
         sender_wake(in->lane->sender); /* what it holds back may be what takes the room */
-    trouble_note(&in->trouble, err->kind == ERR_FULL || err->kind == ERR_AGAIN,
+    ailment_note(&in->trouble, err->kind == ERR_FULL || err->kind == ERR_AGAIN,
                  loop_now(in->lane->loop)); /* tail says it */
     return -1;
 }

@@ -20,7 +20,7 @@ static void say_unsynced(struct saver *saver, const struct err *err)
     static struct log_limit limit;
     log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "pipeline", "%s; tried again", err->text);
     loop_set_timer(saver->loop, &saver->sync, RETRY_NS);
-    trouble_note(&saver->trouble, false, loop_now(saver->loop));
+    ailment_note(&saver->trouble, false, loop_now(saver->loop));
 }
 
 static void begin_sync(void *arg)
@@ -49,7 +49,7 @@ static void note_synced(void *arg)
         say_unsynced(saver, &err);
         return;
     }
-    trouble_note(&saver->trouble, true, loop_now(saver->loop));
+    ailment_note(&saver->trouble, true, loop_now(saver->loop));
     int64_t wait_ns = saver->is_hurried ? 0 : saver->interval_ns;
     saver->is_hurried = false;
     if (spool_is_dirty(saver->spool) && !timer_is_set(&saver->sync))

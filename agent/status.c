@@ -36,7 +36,7 @@ uint64_t status_counter(const struct report_row *rows, const char *part, const c
     return value;
 }
 
-static bool lasts(const struct agent_status *status, const struct trouble *trouble)
+static bool lasts(const struct agent_status *status, const struct ailment *trouble)
 {
     int64_t now_ns = loop_now(status->loop);
     return trouble->since_ns && now_ns - trouble->since_ns > PATIENCE_NS &&
