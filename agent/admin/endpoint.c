@@ -146,8 +146,8 @@ static bool take_one(struct admin *admin)
         return why == EINTR || why == ECONNABORTED;
     if (admin->n_clients >= CONNECTIONS_MAX)
         cut_oldest(admin);
-    (void)(admin->mhd->add_connection(admin->daemon, fd, (struct sockaddr *)&addr, len) ==
-           MHD_YES); /* else it is closed */
+    if (admin->mhd->add_connection(admin->daemon, fd, (struct sockaddr *)&addr, len) != MHD_YES)
+        admin->stats.connections_cut++; /* it is closed */
     return true;
 }
 

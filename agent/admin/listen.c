@@ -20,7 +20,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { BACKLOG = 128 };
+enum { BACKLOG = 1024 }; /* those who wait behind a crowd try again a second later */
 
 const char *unix_path(const struct admin_settings *settings)
 {
