@@ -4,8 +4,8 @@
  * descriptor says so; no thread of its own.
  * Failure modes: (1) more than CONNECTIONS_MAX at once: the oldest is cut, so that those who keep theirs open or send slowly do not
  * keep others out. (2) nothing is sent or taken for TIMEOUT_S: cut. (3) a request larger than CONNECTION_BYTES, or with a
- * body: refused. (4) no more descriptors: taking in waits a little. (5) many requests: so many are taken in a turn, and metrics
- * are made anew at most each FRESH_NS.
+ * body: refused. (4) no more descriptors: taking in waits a little. (5) many requests: a part of the loop's time is theirs
+ * (SHARE), the rest is for the logs; metrics are not made anew each time.
  * On close: connections are cut; the socket's file goes.
  */
 #include "listen.h"
@@ -21,12 +21,14 @@
 
 enum {
     CONNECTIONS_MAX = 32,
-    ACCEPTS_PER_TURN = 16,
+    ACCEPTS_PER_TURN = 8,
     CONNECTION_BYTES = 8 * 1024,
     TIMEOUT_S = 10,
 };
+enum { SHARE = 5, METRICS_SHARE = 20 }; /* a fifth of the time, and of that for making metrics */
 #define FRESH_NS (100 * NS_PER_MS)
 #define PAUSE_NS (100 * NS_PER_MS)
+#define LONG_NS  (500000) /* a turn that took so long is followed by a rest */
 
 struct client {
     struct MHD_Connection *connection;
@@ -37,7 +39,7 @@ struct client {
 /* An answer that may be given again. */
 struct kept {
     struct MHD_Response *response; /* NULL = none */
-    int64_t made_ns;
+    int64_t until_ns;              /* it will do */
 };
 
 struct admin {
@@ -46,7 +48,8 @@ struct admin {
     const struct mhd_functions *mhd;
     struct MHD_Daemon *daemon;
     struct loop_io listening, serving;
-    struct loop_timer timeout, pause;
+    struct loop_timer timeout; /* also of a rest */
+    bool is_resting;
     struct client *oldest, *newest;
     unsigned n_clients;
     struct kept metrics[2]; /* text, OpenMetrics */
@@ -107,32 +110,29 @@ static void cut_oldest(struct admin *admin)
     admin->stats.connections_cut++;
 }
 
-static void serve(void *arg)
+/* Nothing is taken in and nothing is answered; the logs have their turn. */
+static void rest(struct admin *admin, int64_t for_ns)
 {
-    struct admin *admin = arg;
-    MHD_UNSIGNED_LONG_LONG wait_ms;
-    (void)(admin->mhd->run(admin->daemon) == MHD_YES); /* it fails for threads only */
-    if (admin->mhd->get_timeout(admin->daemon, &wait_ms) == MHD_YES)
-        loop_set_timer(admin->loop, &admin->timeout, (int64_t)wait_ms * NS_PER_MS);
-    else
-        loop_cancel_timer(admin->loop, &admin->timeout);
+    if (!admin->is_resting) {
+        loop_remove(admin->loop, &admin->serving);
+        loop_remove(admin->loop, &admin->listening);
+    }
+    admin->is_resting = true;
+    loop_set_timer(admin->loop, &admin->timeout, for_ns);
 }
 
-/* Not all the time while there are no descriptors. */
-static void pause_listening(struct admin *admin)
+static void end_rest(struct admin *admin)
 {
-    loop_remove(admin->loop, &admin->listening);
-    loop_set_timer(admin->loop, &admin->pause, PAUSE_NS);
-}
-
-static void listen_again(void *arg)
-{
-    struct admin *admin = arg;
     struct err err;
-    if (loop_add(admin->loop, &admin->listening, &err))
-        loop_set_timer(admin->loop, &admin->pause, PAUSE_NS);
+    if (!admin->is_resting)
+        return;
+    admin->is_resting = false;
+    if (loop_add(admin->loop, &admin->serving, &err) ||
+        loop_add(admin->loop, &admin->listening, &err))
+        rest(admin, PAUSE_NS);
 }
 
+/* False: there is none now. */
 static bool take_one(struct admin *admin)
 {
     struct sockaddr_storage addr;
@@ -141,7 +141,7 @@ static bool take_one(struct admin *admin)
         accept4(admin->listening.fd, (struct sockaddr *)&addr, &len, SOCK_CLOEXEC | SOCK_NONBLOCK);
     int why = errno;
     if (fd < 0 && (why == EMFILE || why == ENFILE || why == ENOBUFS || why == ENOMEM))
-        pause_listening(admin);
+        rest(admin, PAUSE_NS); /* not all the time while there are no descriptors */
     if (fd < 0)
         return why == EINTR || why == ECONNABORTED;
     if (admin->n_clients >= CONNECTIONS_MAX)
@@ -151,13 +151,31 @@ static bool take_one(struct admin *admin)
     return true;
 }
 
-static void take_in(void *arg)
+static void wait_on(struct admin *admin)
+{
+    MHD_UNSIGNED_LONG_LONG wait_ms;
+    if (admin->mhd->get_timeout(admin->daemon, &wait_ms) == MHD_YES)
+        loop_set_timer(admin->loop, &admin->timeout, (int64_t)wait_ms * NS_PER_MS);
+    else
+        loop_cancel_timer(admin->loop, &admin->timeout);
+}
+
+/* Those who wait to be taken in come first: they may be behind others who ask all the time. */
+static void serve(void *arg)
 {
     struct admin *admin = arg;
-    for (int i = 0; i < ACCEPTS_PER_TURN && take_one(admin); i++)
-        if (i % 4 == 3)
-            serve(admin); /* those that were cut go before there are many */
-    serve(admin);
+    int64_t began_ns = clock_mono_ns();
+    end_rest(admin);
+    for (int i = 0; i < ACCEPTS_PER_TURN && !admin->is_resting && take_one(admin); i++)
+        continue;
+    (void)(admin->mhd->run(admin->daemon) == MHD_YES); /* it fails for threads only */
+    int64_t took_ns = clock_mono_ns() - began_ns;
+    if (admin->is_resting)
+        return;
+    if (took_ns > LONG_NS)
+        rest(admin, took_ns * (SHARE - 1));
+    else
+        wait_on(admin);
 }
 
 /* ---- requests ---- */
@@ -192,9 +210,17 @@ static struct kept *kept_for(struct admin *admin, const char *method, const char
     if (!is_get || strcmp(url, "/metrics") != 0)
         return NULL;
     struct kept *kept = &admin->metrics[accepts_openmetrics(accept)];
-    if (kept->response && loop_now(admin->loop) - kept->made_ns >= FRESH_NS)
+    if (kept->response && clock_mono_ns() >= kept->until_ns)
         forget(admin, kept);
     return kept;
+}
+
+/* What takes long to make is made less often. */
+static void keep(struct kept *kept, struct MHD_Response *response, int64_t began_ns)
+{
+    int64_t now_ns = clock_mono_ns(), for_ns = (now_ns - began_ns) * METRICS_SHARE;
+    *kept = (struct kept) {.response = response,
+                           .until_ns = now_ns + (for_ns > FRESH_NS ? for_ns : FRESH_NS)};
 }
 
 static enum MHD_Result give(struct admin *admin, struct MHD_Connection *connection,
@@ -210,6 +236,7 @@ static enum MHD_Result give(struct admin *admin, struct MHD_Connection *connecti
                                                     &ignored, &ignored_len) == MHD_YES;
     struct kept *kept = kept_for(admin, method, url, accept);
     struct MHD_Response *response = kept ? kept->response : NULL;
+    int64_t began_ns = clock_mono_ns();
     if (!response) {
         admin_answer(&admin->source, method, url, is_pretty, accept, &answer);
         response = make_response(admin, &answer);
@@ -218,7 +245,7 @@ static enum MHD_Result give(struct admin *admin, struct MHD_Connection *connecti
         return MHD_NO;
     enum MHD_Result result = mhd->queue_response(connection, answer.status, response);
     if (kept && !kept->response)
-        *kept = (struct kept) {.response = response, .made_ns = loop_now(admin->loop)};
+        keep(kept, response, began_ns);
     else if (!kept)
         mhd->destroy_response(response);
     return result;
@@ -247,7 +274,7 @@ static enum MHD_Result take_request(void *arg, struct MHD_Connection *connection
 static int start_daemon(struct admin *admin, struct err *err)
 {
     const struct MHD_OptionItem options[] = {
-        {MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX + ACCEPTS_PER_TURN, NULL},
+        {MHD_OPTION_CONNECTION_LIMIT, CONNECTIONS_MAX + 2 * ACCEPTS_PER_TURN, NULL},
         {MHD_OPTION_CONNECTION_TIMEOUT, TIMEOUT_S, NULL},
         {MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_BYTES, NULL},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)note_connection, admin},
@@ -271,7 +298,7 @@ static int start_listening(struct admin *admin, const struct admin_settings *set
     if (fd < 0)
         return -1;
     admin->path = unix_path(settings) ? mem_dup(unix_path(settings)) : NULL;
-    admin->listening = (struct loop_io) {.fd = fd, .ready = take_in, .arg = admin};
+    admin->listening = (struct loop_io) {.fd = fd, .ready = serve, .arg = admin};
     return loop_add(admin->loop, &admin->listening, err);
 }
 
@@ -287,8 +314,7 @@ int admin_open(struct admin **out, struct loop *loop, const struct admin_setting
                              .mhd = mhd,
                              .listening = {.fd = -1},
                              .serving = {.fd = -1},
-                             .timeout = {.fire = serve, .arg = admin},
-                             .pause = {.fire = listen_again, .arg = admin}};
+                             .timeout = {.fire = serve, .arg = admin}};
     if (start_daemon(admin, err) || start_listening(admin, settings, err)) {
         admin_close(admin);
         return -1;
@@ -304,7 +330,6 @@ void admin_close(struct admin *admin)
     if (!admin)
         return;
     loop_cancel_timer(admin->loop, &admin->timeout);
-    loop_cancel_timer(admin->loop, &admin->pause);
     if (admin->listening.fd >= 0) {
         loop_remove(admin->loop, &admin->listening);
         close(admin->listening.fd);
