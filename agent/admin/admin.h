@@ -16,7 +16,7 @@ struct admin_settings {
     char *host; /* or unix:///path */
     uint64_t port;
 };
-extern const struct option admin_options[];
+extern const struct option admin_options[]; /* options.c */
 int admin_check(const struct admin_settings *settings, struct err *err) MUST_CHECK;
 
 /* ---- exposition.c: Prometheus' text format, and OpenMetrics ---- */
