@@ -252,7 +252,7 @@ static void fill_status(struct pipeline *pipe)
                                           .report = fill_report,
                                           .arg = pipe,
                                           .config_ok = !trouble,
-                                          .config_trouble = trouble,
+                                          .trouble = trouble,
                                           .config_ok_s = trouble ? 0 : clock_wall_ns() / NS_PER_S,
                                           .start_ns = clock_mono_ns()};
 }

@@ -2,7 +2,8 @@
  * restarted, nor a web server taken out of its service.
  *
  * Healthy: the loop turns (it answers), and what is read can be written to the spool. A spool that is full is fine.
- * Ready: configured as was asked, every input can look into its folders, and posta was not told to stop.
+ * Ready: lines are kept: every input can look into its folders, and posta was not told to stop. A sidecar whose configuration is
+ * wrong says so, and is ready all the same if it has inputs that keep their lines.
  */
 #include "status.h"
 
@@ -63,23 +64,32 @@ bool status_is_healthy(void *arg, struct buf *why)
     return why->len == 0;
 }
 
+static bool are_attached(const struct agent_status *status, struct buf *why)
+{
+    for (size_t i = 0; i < status->settings->n_inputs; i++) {
+        struct buf trouble = BUF_INIT;
+        bool is = tail_is_attached(status->tail, i, &trouble);
+        if (!is)
+            buf_printf(why, "input %s: %s", status->settings->inputs[i].tail.id, buf_str(&trouble));
+        buf_free(&trouble);
+        if (!is)
+            return false;
+    }
+    return true;
+}
+
 bool status_is_ready(void *arg, struct buf *why)
 {
     const struct agent_status *status = arg;
-    if (status->is_stopping)
-        buf_puts(why, "stopping");
-    else if (!status->config_ok)
-        buf_printf(why, "configuration: %s",
-                   status->config_trouble ? status->config_trouble : "not the one that was given");
-    else if (!status->tail)
-        buf_puts(why, "starting");
-    for (size_t i = 0; why->len == 0 && i < status->settings->n_inputs; i++) {
-        struct buf trouble = BUF_INIT;
-        if (!tail_is_attached(status->tail, i, &trouble))
-            buf_printf(why, "input %s: %s", status->settings->inputs[i].tail.id, buf_str(&trouble));
-        buf_free(&trouble);
+    if (status->is_stopping || !status->tail) {
+        buf_puts(why, status->is_stopping ? "stopping" : "starting");
+        return false;
     }
-    return why->len == 0;
+    if (!are_attached(status, why))
+        return false;
+    if (status->trouble)
+        buf_printf(why, "nothing is delivered: %s", status->trouble);
+    return !status->trouble || status->settings->n_inputs > 0;
 }
 
 struct admin_source status_source(struct agent_status *status)

@@ -20,11 +20,10 @@ struct agent_status {
     void (*report)(void *arg, struct report_row rows[static REPORT_PARTS_MAX]);
     void *arg; /* of report */
     bool is_stopping;
-    bool
-        config_ok; /* the configuration is the one that was given; else config_trouble says why not */
-    const char *config_trouble; /* NULL = none */
-    int64_t config_ok_s;        /* when it was read last, since the epoch */
-    int64_t start_ns;           /* monotonic */
+    bool config_ok;      /* the configuration in use is the one that was given last */
+    const char *trouble; /* why lines are only kept and nothing is delivered; NULL = none */
+    int64_t config_ok_s; /* when it was read, since the epoch; 0 = it is not */
+    int64_t start_ns;    /* monotonic */
 };
 
 /* status.c */

@@ -52,7 +52,7 @@ void exposition_end(struct exposition *to);
 /* Who knows. Called on the loop's thread; appends. */
 struct admin_source {
     void *arg;
-    /* False: why not, as one line. */
+    /* False: why not, as one line. True: what is to be said all the same, if anything. */
     bool (*is_healthy)(void *arg, struct buf *why);
     bool (*is_ready)(void *arg, struct buf *why);
     void (*metrics)(void *arg, struct exposition *to);

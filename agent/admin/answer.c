@@ -76,13 +76,15 @@ static void answer_json(void (*put)(void *arg, struct buf *json), void *arg, boo
 static void answer_state(bool (*is_so)(void *arg, struct buf *why), void *arg,
                          struct admin_answer *answer)
 {
-    bool is = is_so(arg, &answer->body);
-    if (is)
-        buf_clear(&answer->body);
-    if (is || answer->body.len == 0)
-        buf_puts(&answer->body, is ? "ok" : "not ok");
+    struct buf why = BUF_INIT;
+    bool is = is_so(arg, &why);
     answer->status = is ? 200 : 503;
+    if (is || why.len == 0)
+        buf_puts(&answer->body, is ? "ok" : "not ok");
+    if (why.len > 0)
+        buf_printf(&answer->body, "%s%s", is ? ": " : "", buf_str(&why));
     buf_putc(&answer->body, '\n');
+    buf_free(&why);
 }
 
 static void answer_metrics(const struct admin_source *source, const char *accept,

@@ -237,9 +237,43 @@ refused() {
     stop_posta
 }
 
+# A sidecar with a wrong configuration keeps lines: it is ready, and says what is wrong.
+degraded() {
+    local port
+    config logs-unix "port: 0"
+    cp "$DIR/posta.yml" "$DIR/good.yml"
+    echo "output.kafka.hots: x" >>"$DIR/posta.yml"
+    start_posta_and_wait --role sidecar
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 500 >/dev/null
+    check "a wrong configuration: lines are kept" until_true 20 is_metric posta_ledger_waiting_lines 500
+    equals "... healthy and ready" "200 200" "$(status_of /healthz) $(status_of /readyz)"
+    says "... but it says what is wrong" "ok: nothing is delivered: " <(answer /readyz)
+    equals "... as a metric too" 0 "$(metric posta_config_last_reload_successful)"
+    cp "$DIR/good.yml" "$DIR/posta.yml"
+    kill -HUP "$PID"
+    check "mended: all is delivered, under a new ledger" until_true 30 in_ledger_is delivered 500
+    equals "... nothing is to be said" ok "$(answer /readyz)"
+    equals "... the metric is 1" 1 "$(metric posta_config_last_reload_successful)"
+    echo "output.kafka.hots: x" >>"$DIR/posta.yml"
+    kill -HUP "$PID"
+    check "made wrong while it works: the metric says so" until_true 10 is_metric posta_config_last_reload_successful 0
+    equals "... and nothing else changes" "ok 200" "$(answer /readyz) $(status_of /healthz)"
+    port=$(url) port=${port##*:}
+    sed "s/port: 0/port: $port/; s,$DIR/data,$DIR/data2,; s,id: app,id: other," "$DIR/good.yml" >"$DIR/second.yml"
+    "$POSTA" -c "$DIR/second.yml" --role sidecar 2>"$DIR/second.log" &
+    local second=$!
+    check "a sidecar whose port is in use says so" until_true 20 grep -q 'in use: .*nobody can ask' "$DIR/second.log"
+    check "... and follows its logs all the same" until_true 20 grep -q 'tail: watching 1 folder' "$DIR/second.log"
+    kill -TERM "$second"
+    wait "$second"
+    stop_posta
+}
+in_ledger_is() { [[ $(in_ledger "$1") == "$2" ]]; } # TERM LINES
+
 full_load
 hostile_clients
 kafka_away
 probes
 refused
+degraded
 broker quit

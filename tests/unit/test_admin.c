@@ -103,6 +103,7 @@ static void openmetrics_for_who_likes_it(void **state)
 /* ---- answers ---- */
 
 static bool well, willing;
+static const char *words = "";
 
 static bool is_healthy(void *arg, struct buf *why)
 {
@@ -112,7 +113,7 @@ static bool is_healthy(void *arg, struct buf *why)
 static bool is_ready(void *arg, struct buf *why)
 {
     (void)arg;
-    buf_puts(why, "input app: no");
+    buf_puts(why, words);
     return willing;
 }
 static void metrics(void *arg, struct exposition *to)
@@ -151,6 +152,9 @@ static void which_answer(void **state)
     check_answer("GET", "/healthz", 200, "ok\n");
     check_answer("GET", "/readyz", 200, "ok\n");
     check_answer("GET", "/metrics", 200, NULL);
+    words = "but";
+    check_answer("GET", "/readyz", 200, "ok: but\n");
+    words = "input app: no";
     well = willing = false;
     check_answer("GET", "/healthz", 503, "not ok\n");
     check_answer("GET", "/readyz", 503, "input app: no\n");
