@@ -80,8 +80,9 @@ const struct metric_family families[FAMILIES] = {
                          "transactions aborted."},
     [F_LATENCY] = {"posta_delivery_latency_seconds", METRIC_HISTOGRAM, NULL,
                    "From reading a log line to the acknowledgement of its event."},
-    [F_BROKER_UP] = {"posta_broker_up", METRIC_GAUGE, "broker, id, state",
-                     "1: posta has a connection to this broker."},
+    [F_BROKER_UP] =
+        {"posta_broker_up", METRIC_GAUGE, "broker, id, state",
+         "1: posta has a connection to this broker; with state INIT it needed none yet."},
     [F_BROKER_RTT] = {"posta_broker_rtt_seconds", METRIC_GAUGE, "broker, id",
                       "Mean time of an answer, of the last seconds."},
     [F_BROKER_DISCONNECTS] = {"posta_broker_disconnects", METRIC_COUNTER, "broker, id",
