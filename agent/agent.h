@@ -9,6 +9,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "admin/admin.h"
 #include "cli/cli.h"
 #include "config/config.h"
 #include "event/event.h"
@@ -174,6 +175,7 @@ struct settings {
     bool is_read; /* the parts have read theirs */
     struct globals globals;
     struct metadata_settings metadata;
+    struct admin_settings admin;
     struct input_settings *inputs;
     size_t n_inputs;
     struct monitor *monitors;
@@ -199,6 +201,8 @@ int settings_read(struct settings *settings, const struct cli_args *args,
 void settings_set_up_log(struct settings *settings, const struct cli_args *args);
 void settings_print(const struct problems *problems);
 void settings_free(struct settings *settings);
+/* http.* alone, whatever else is wrong. options_free with admin_options. */
+void settings_read_admin(const struct cli_args *args, struct admin_settings *admin);
 /* Will there be events in this lane? */
 bool settings_has_lane(const struct settings *settings, enum event_lane lane);
 /* Where the output keeps marks, only what is durable is sent: a mark must name a place that is there after a power cut. */
@@ -452,6 +456,16 @@ struct event_agent sender_agent(const struct sender *sender);
 /* What the output needs to resolve topics; for check and test too. */
 struct output_env sender_env(struct sender *sender);
 
+/* Something that is tried again and again does not work. */
+struct ailment {
+    int64_t since_ns, last_ns; /* 0 = it works */
+};
+static inline void ailment_note(struct ailment *ailment, bool works, int64_t now_ns)
+{
+    ailment->since_ns = works ? 0 : ailment->since_ns ? ailment->since_ns : now_ns;
+    ailment->last_ns = now_ns;
+}
+
 /* ---- saver.c ---- */
 
 /* The first part is the owner's to fill in. */
@@ -467,6 +481,8 @@ struct saver {
     uint64_t unsynced_bytes;
     bool is_hurried; /* somebody waits for what was appended last */
     int64_t cursor_synced_ns;
+    struct ailment trouble; /* with syncing */
+    int64_t begun_ns;       /* when the sync under way was begun; 0 = none is */
 };
 int saver_init(struct saver *saver, struct err *err) MUST_CHECK;
 void saver_done(struct saver *saver);
@@ -565,8 +581,9 @@ struct intake {
 
     struct loop_timer retry;
     struct loop_task heal;
-    int64_t said_ns; /* when it was last said that lines are dropped; 0 = never */
-    bool is_blocked; /* tail was refused */
+    int64_t said_ns;        /* when it was last said that lines are dropped; 0 = never */
+    bool is_blocked;        /* tail was refused */
+    struct ailment trouble; /* with writing; that it is full is none */
 };
 void intake_init(struct intake *in);
 /* Where tail puts what it reads. */
@@ -609,6 +626,8 @@ struct report_row {
     const void *stats;
 };
 void report_line(struct buf *line, const struct report_row *rows);
+/* "tail":{..},"spool":{..}: all counters of all parts. */
+void report_json(struct buf *out, const struct report_row *rows);
 
 /* ---- own_stats.c ---- */
 
@@ -654,6 +673,8 @@ int command_test(const struct cli_args *args);
 int command_export(const struct cli_args *args);
 /* spool_command.c */
 int command_spool(const struct cli_args *args);
+/* probe.c */
+int command_probe(const struct cli_args *args);
 /* verify_command.c */
 int command_verify(const struct cli_args *args);
 

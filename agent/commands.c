@@ -1,5 +1,5 @@
 /* commands.c: what posta's commands do, by joining the parts. */
-#include "agent.h"
+#include "status.h"
 
 #include <posta/log.h>
 
@@ -104,6 +104,8 @@ int command_export(const struct cli_args *args)
 {
     if (strcmp(args->subcommand, "fields") == 0)
         return export_fields();
+    if (strcmp(args->subcommand, "metrics") == 0)
+        return status_manual(stdout), EXIT_TOLD;
     if (strcmp(args->subcommand, "config") != 0)
         return export_reference(strcmp(args->subcommand, "manual") == 0);
     struct settings settings;

@@ -27,7 +27,8 @@ static int refused(struct intake *in, struct err *err)
         loop_set_timer(in->lane->loop, &in->retry, RETRY_NS);
     if (in->lane->sender)
         sender_wake(in->lane->sender); /* what it holds back may be what takes the room */
-    (void)err;                         /* tail says it */
+    ailment_note(&in->trouble, err->kind == ERR_FULL || err->kind == ERR_AGAIN,
+                 loop_now(in->lane->loop)); /* tail says it */
     return -1;
 }
 
@@ -98,6 +99,7 @@ static int sink_append(void *arg, struct source *src, const struct chunk *chunk,
         break;
     }
     book(in, src, chunk, term);
+    in->trouble.since_ns = 0;
     lane_appended(in->lane, chunk->len);
     return 0;
 }

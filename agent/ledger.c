@@ -78,8 +78,18 @@ void ledger_check(struct ledger *ledger, unsigned n, struct tally there, bool wa
 }
 
 static const char *const term_names[LEDGER_TERMS] = {
-    "read",  "dropped newest", "recovered", "spooled",        "healed", "delivered",
-    "known", "filtered",       "dead",      "dropped oldest", "damaged"};
+    [LEDGER_READ] = "read",           [LEDGER_DROPPED_NEWEST] = "dropped_newest",
+    [LEDGER_RECOVERED] = "recovered", [LEDGER_SPOOLED] = "spooled",
+    [LEDGER_HEALED] = "healed",       [LEDGER_DELIVERED] = "delivered",
+    [LEDGER_KNOWN] = "known",         [LEDGER_FILTERED] = "filtered",
+    [LEDGER_DEAD] = "dead",           [LEDGER_DROPPED_OLDEST] = "dropped_oldest",
+    [LEDGER_DAMAGED] = "damaged",
+};
+
+const char *ledger_term_name(enum ledger_term term)
+{
+    return term_names[term];
+}
 
 void ledger_say(const struct ledger *ledger)
 {

@@ -71,6 +71,8 @@ struct tally ledger_waiting(const struct ledger_row *row);
 /* So much is there, really. What is too much was taken by damage if that was seen, else it is a bug and is said. */
 void ledger_check(struct ledger *ledger, unsigned row, struct tally there, bool was_damaged);
 
+/* "dropped_newest", .. */
+const char *ledger_term_name(enum ledger_term term);
 /* It was proven: say it, with the lines of all logs. */
 void ledger_say(const struct ledger *ledger);
 

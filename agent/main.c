@@ -30,10 +30,15 @@ static const struct cli_command commands[] = {
      "follow the logs and deliver them (what posta does without a command)"},
     {"test", "config|output", command_test,
      "check the configuration; connect to the output for real"},
-    {"export", "config|reference|manual|fields", command_export,
-     "print the configuration in force, every option there is, or every field that is measured"},
+    {"export", "config|reference|manual|fields|metrics", command_export,
+     "print the configuration in force, every option there is, every field that is measured, or "
+     "every "
+     "metric of /metrics"},
     {"spool", "ls|check|cat|export|repair", command_spool,
      "look into the spool, beside a running posta or without; repair it"},
+    {"probe", "live|ready", command_probe,
+     "ask a running posta over http.host whether it is well, or has begun its work: for exec "
+     "probes"},
     {"verify", NULL, command_verify,
      "read the topic back and prove that nothing of the logs is missing in it"},
     {"version", NULL, command_version, "print the versions of posta and its libraries"},

@@ -232,6 +232,7 @@ const char *const taken_elsewhere[] = {"filebeat.inputs",
                                        "filebeat.modules",
                                        "metricbeat.modules",
                                        "heartbeat.monitors",
+                                       "http",
                                        "output",
                                        "processors",
                                        NULL};
@@ -243,9 +244,6 @@ static const struct option foreign_options[] = {
      .doc = "Elasticsearch and Kibana are set up from elsewhere"},
     {.name = "monitoring", .type = OPT_IGNORED, .doc = "posta sends nothing to Elastic"},
     {.name = "cloud", .type = OPT_REFUSED, .doc = "posta delivers to Kafka: set output.kafka"},
-    {.name = "http",
-     .type = OPT_IGNORED,
-     .doc = "posta has no HTTP endpoint yet; its counters are in its log"},
     {.name = "instrumentation", .type = OPT_IGNORED, .doc = "posta is not traced"},
     {.name = "filebeat.config",
      .type = OPT_REFUSED,
@@ -382,6 +380,7 @@ const struct config_section *settings_sections(void)
         return rows;
     size_t n = 0;
     rows[n++] = (struct config_section) {"", top_rows()};
+    rows[n++] = (struct config_section) {"http", admin_options};
     rows[n++] = (struct config_section) {"filebeat.inputs[]", input_rows()};
     rows[n++] = (struct config_section) {"metricbeat.modules[]", metric_common_rows()};
     rows[n++] = (struct config_section) {"heartbeat.monitors[]", monitor_options};

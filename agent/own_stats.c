@@ -8,31 +8,12 @@
 
 #include <stdlib.h>
 
-static void put_rows(struct buf *out, const struct report_row *row)
-{
-    const char *comma = "";
-    buf_printf(out, "\"%s\":{", row->part);
-    for (const struct stat_row *stat = row->rows; stat && stat->name; stat++, comma = ",") {
-        uint64_t value;
-        memcpy(&value, (const char *)row->stats + stat->at, sizeof value);
-        buf_printf(out, "%s\"%s\":%llu", comma, stat->name, (unsigned long long)value);
-    }
-    buf_putc(out, '}');
-}
-
 static void put_stats(struct own_stats *own, struct buf *out)
 {
     struct report_row rows[REPORT_PARTS_MAX];
-    const char *comma = "";
     own->report(own->arg, rows);
     buf_puts(out, "\"posta\":{\"stats\":{");
-    for (const struct report_row *row = rows; row->part; row++) {
-        if (!row->stats)
-            continue;
-        buf_puts(out, comma);
-        put_rows(out, row);
-        comma = ",";
-    }
+    report_json(out, rows);
     buf_puts(out, "}}");
 }
 

@@ -239,6 +239,39 @@ static int open_tail(struct pipeline *pipe, struct err *err)
     return tail_start(pipe->tail, pipe->conf->once, err);
 }
 
+static void fill_status(struct pipeline *pipe)
+{
+    const char *trouble = pipe->conf->trouble;
+    pipe->status = (struct agent_status) {.settings = pipe->conf->settings,
+                                          .identity = &pipe->identity,
+                                          .loop = pipe->loop,
+                                          .ledger = &pipe->ledger,
+                                          .logs = &pipe->logs,
+                                          .samples = pipe->samples,
+                                          .intake = &pipe->intake,
+                                          .report = fill_report,
+                                          .arg = pipe,
+                                          .config_ok = !trouble,
+                                          .trouble = trouble,
+                                          .config_ok_s = trouble ? 0 : clock_wall_ns() / NS_PER_S,
+                                          .start_ns = clock_mono_ns()};
+}
+
+/* Asked from the first turn of the loop on. A sidecar goes on without it: its lines come first. */
+static int open_admin(struct pipeline *pipe, struct err *err)
+{
+    const struct settings *set = pipe->conf->settings;
+    fill_status(pipe);
+    if (!set->admin.enabled || pipe->conf->once)
+        return 0;
+    const struct admin_source source = status_source(&pipe->status);
+    int rc = admin_open(&pipe->status.admin, pipe->loop, &set->admin, &source, err);
+    if (rc == 0 || set->role != ROLE_SIDECAR)
+        return rc;
+    log_error("http", "%s; nobody can ask for health and metrics", err->text);
+    return 0;
+}
+
 /* In this order: signals are blocked before the spool and librdkafka start threads, which inherit that; the data folder comes before the
  * spool in it; the output is opened before the first line is read, so that a wrong certificate stops the start; files last. */
 static int start(struct pipeline *pipe, struct err *err)
@@ -252,8 +285,10 @@ static int start(struct pipeline *pipe, struct err *err)
         identity_load(&pipe->identity, g->path_data, err))
         return -1;
     if (open_metadata(pipe, err) || open_sender(pipe, err) || open_lanes(pipe, err) ||
-        open_metrics(pipe, err) || open_tail(pipe, err) || open_heartbeats(pipe, err))
+        open_metrics(pipe, err) || open_admin(pipe, err) || open_tail(pipe, err) ||
+        open_heartbeats(pipe, err))
         return -1;
+    pipe->status.tail = pipe->tail;
     if (g->metrics_enabled && !pipe->conf->once)
         loop_set_timer(pipe->loop, &pipe->report, g->metrics_period_ns);
     stopping_look(pipe);
@@ -262,6 +297,7 @@ static int start(struct pipeline *pipe, struct err *err)
 
 static void finish(struct pipeline *pipe)
 {
+    admin_close(pipe->status.admin);
     heartbeats_stop(&pipe->beats);
     tail_free(pipe->tail);
     pipe->tail = NULL; /* the output may have verdicts left */

@@ -2,7 +2,7 @@
 #ifndef AGENT_PIPELINE_H
 #define AGENT_PIPELINE_H
 
-#include "agent.h"
+#include "status.h"
 
 struct pipeline {
     const struct pipeline_config *conf;
@@ -15,6 +15,7 @@ struct pipeline {
     struct samples samples[EVENT_LANES]; /* the sender is NULL where there are none */
     struct event_agent agent;
     struct ledger ledger;
+    struct agent_status status;
     struct own_stats own;
     struct heartbeats beats;
     struct sampler *sampler;

@@ -40,8 +40,10 @@ static void drop_events(struct settings *set)
 void settings_salvage(struct settings *set)
 {
     struct problems ignored = PROBLEMS_INIT; /* the first reading said what is wrong */
-    if (!set->is_read)
+    if (!set->is_read) {
+        (void)config_expand(set->config, NULL, &ignored); /* what can be */
         settings_read_parts(set, &ignored);
+    }
     problems_free(&ignored);
     drop_broken_inputs(set);
     drop_events(set);

@@ -20,6 +20,7 @@ static void say_unsynced(struct saver *saver, const struct err *err)
     static struct log_limit limit;
     log_limited(&limit, 60 * NS_PER_S, LOG_ERROR, "pipeline", "%s; tried again", err->text);
     loop_set_timer(saver->loop, &saver->sync, RETRY_NS);
+    ailment_note(&saver->trouble, false, loop_now(saver->loop));
 }
 
 static void begin_sync(void *arg)
@@ -31,6 +32,8 @@ static void begin_sync(void *arg)
     int rc = spool_sync_start(saver->spool, &err);
     if (rc <= 0)
         saver->is_hurried = false;
+    if (rc > 0 && !saver->begun_ns)
+        saver->begun_ns = loop_now(saver->loop);
     if (rc < 0)
         say_unsynced(saver, &err);
     else if (rc == 0)
@@ -41,10 +44,12 @@ static void note_synced(void *arg)
 {
     struct saver *saver = arg;
     struct err err;
+    saver->begun_ns = 0;
     if (spool_sync_done(saver->spool, &err)) {
         say_unsynced(saver, &err);
         return;
     }
+    ailment_note(&saver->trouble, true, loop_now(saver->loop));
     int64_t wait_ns = saver->is_hurried ? 0 : saver->interval_ns;
     saver->is_hurried = false;
     if (spool_is_dirty(saver->spool) && !timer_is_set(&saver->sync))

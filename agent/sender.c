@@ -281,6 +281,7 @@ struct output_env sender_env(struct sender *sender)
 {
     return (struct output_env) {
         .loop = sender->conf.loop,
+        .wants_peers = sender->conf.settings->admin.enabled,
         .arg = sender,
         .n_routes = events_route(sender) + (unsigned)sender->conf.settings->n_kinds,
         .text = route_text,

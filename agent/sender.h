@@ -68,7 +68,10 @@ void window_init(struct window *win);
 void window_free(struct window *win);
 /* Take the next place. Its number is win->next - 1 afterwards. Returns true if it was taken before `again`. */
 bool window_take(struct window *win, struct spool_pos end);
-struct place *window_place(const struct window *win, uint64_t n);
+static inline struct place *window_place(const struct window *win, uint64_t n)
+{
+    return &win->at[n % WINDOW_PLACES];
+}
 static inline bool window_is_full(const struct window *win)
 {
     return win->next - win->first == WINDOW_PLACES;
@@ -143,7 +146,8 @@ struct ready {
 
 struct weave {
     struct spool_item item;
-    unsigned row; /* of its lines, in the ledger */
+    unsigned row;     /* of its lines, in the ledger */
+    uint32_t read_cs; /* when they were read */
     struct lines lines;
     bool has_item;
     bool is_kept;  /* the item is not begun yet: more is to be known of its log */

@@ -239,6 +239,15 @@ static void check_marks(const struct settings *set, struct problems *problems)
                        "which sends only what is durable; on tmpfs a sync costs nothing");
 }
 
+static void read_admin(struct settings *set, struct problems *problems)
+{
+    const struct node *node = node_get(config_root(set->config), "http");
+    struct err err;
+    if (options_read(node, "http", admin_options, &set->admin, problems) == 0 &&
+        set->admin.enabled && admin_check(&set->admin, &err))
+        problems_error(problems, node, "%s", err.text);
+}
+
 void settings_read_parts(struct settings *set, struct problems *problems)
 {
     set->is_read = true;
@@ -246,6 +255,7 @@ void settings_read_parts(struct settings *set, struct problems *problems)
     (void)(options_read_beside(root, "", top_rows(), taken_elsewhere, &set->globals, problems) ==
            0); /* counted */
     processors_read(set, node_get(root, "processors"), NULL, problems);
+    read_admin(set, problems);
     read_inputs(set, problems);
     read_output(set, problems);
     check_marks(set, problems);
@@ -331,8 +341,21 @@ int settings_load(struct settings *set, const struct cli_args *args)
     return status;
 }
 
+void settings_read_admin(const struct cli_args *args, struct admin_settings *admin)
+{
+    struct problems problems = PROBLEMS_INIT; /* who runs posta has seen them */
+    struct settings set = {.config = config_new(NULL)};
+    (void)(add_files(&set, args, &problems) | add_command_line(&set, args, &problems));
+    (void)(config_expand(set.config, NULL, &problems) == 0);
+    (void)(options_read(node_get(config_root(set.config), "http"), "http", admin_options, admin,
+                        &problems) == 0);
+    problems_free(&problems);
+    config_free(set.config);
+}
+
 void settings_free(struct settings *set)
 {
+    options_free(admin_options, &set->admin);
     for (size_t i = 0; i < set->n_inputs; i++) {
         free(set->inputs[i].extra);
         parsers_free(&set->inputs[i]);

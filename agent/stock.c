@@ -177,22 +177,29 @@ void stock_take(struct sender *sender, struct place *place, size_t n_bytes)
     place->n_bytes = (uint32_t)n_bytes;
     place->row = (uint16_t)weave->row;
     place->is_line = true;
-    place->read_cs = stock_time(weave->item.chunk.read_ns);
+    place->read_cs = weave->read_cs;
     if (place->is_done) /* before this start */
         ledger_add(sender->conf.ledger, place->row, LEDGER_KNOWN, place->n_bytes, 1);
+}
+
+static void settle_place(struct sender *sender, struct place *place, enum ledger_term term)
+{
+    if (place->is_line && !place->is_done)
+        ledger_add(sender->conf.ledger, place->row, term, place->n_bytes, 1);
+    place->is_done = true;
 }
 
 void sender_settle(struct sender *sender, uint64_t n, enum ledger_term term)
 {
     struct window *win = &sender->win;
-    if (term == LEDGER_DELIVERED && window_place(win, n)->is_line)
-        note_latency(sender, window_place(win, n));
-    for (uint64_t at = n; at != NO_LINE; at = window_before(win, at)) {
-        const struct place *place = window_place(win, at);
-        if (place->is_line && !place->is_done)
-            ledger_add(sender->conf.ledger, place->row, term, place->n_bytes, 1);
+    struct place *place = window_place(win, n);
+    if (term == LEDGER_DELIVERED && place->is_line)
+        note_latency(sender, place);
+    settle_place(sender, place, term);
+    while (place->before != NO_PLACE) {
+        place = &win->at[place->before];
+        settle_place(sender, place, term);
     }
-    window_done(win, n);
 }
 
 /* ---- what waits ---- */

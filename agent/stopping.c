@@ -147,6 +147,7 @@ static void wait_for_disks_until(struct pipeline *pipe, int64_t end_ns)
 
 static void end_within(struct pipeline *pipe, int64_t wait_ns)
 {
+    pipe->status.is_stopping = true;
     pipe->end_ns = clock_mono_ns() + wait_ns;
     wait_for_disks_until(pipe, pipe->end_ns);
     loop_cancel_timer(pipe->loop, &pipe->recheck);
@@ -201,7 +202,8 @@ static void told_to_reload(void *arg, int signo)
 {
     struct pipeline *pipe = arg;
     (void)signo;
-    if (pipe->conf->reload(pipe->conf->arg, true))
+    pipe->status.config_ok = pipe->conf->reload(pipe->conf->arg, true);
+    if (pipe->status.config_ok)
         change(pipe);
 }
 

@@ -117,6 +117,7 @@ void weave_begin(struct sender *sender)
         return;
     stock_meet(sender, item);
     weave->row = stock_row(sender, item->src);
+    weave->read_cs = stock_time(item->chunk.read_ns);
     weave->is_plain = sender->conf.has_events;
     weave->route = weave->is_plain
                        ? events_route(sender) + kinds_find(sender->conf.settings, item->src)

@@ -24,11 +24,6 @@ void window_free(struct window *win)
     win->stored = NULL;
 }
 
-struct place *window_place(const struct window *win, uint64_t n)
-{
-    return &win->at[n % WINDOW_PLACES];
-}
-
 static bool bit_of(const uint8_t *bits, uint64_t i)
 {
     return bits[i / 8] >> i % 8 & 1;

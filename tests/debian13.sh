@@ -12,7 +12,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCE=$(dirname "$HERE")
 SUITE=trixie
-PACKAGES=gcc,make,pkg-config,libc6-dev,librdkafka-dev,libyaml-dev,libssl-dev,libpcre2-dev,zlib1g-dev,libcurl4-openssl-dev,libcmocka-dev
+PACKAGES=gcc,make,pkg-config,libc6-dev,librdkafka-dev,libyaml-dev,libssl-dev,libpcre2-dev,zlib1g-dev,libcurl4-openssl-dev,libmicrohttpd-dev,libcmocka-dev
 PACKAGES+=,openssl,procps,strace,util-linux,mount,e2fsprogs,xfsprogs
 WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/posta-debian13.XXXXXX")
 ROOT=${DEBIAN13_ROOT:-$WORK/root}

@@ -7,7 +7,7 @@
 # check: test, and the linters. bench: test, and the programs posta is compared with.
 set -euo pipefail
 
-BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev zlib1g-dev libcurl4-openssl-dev"
+BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev zlib1g-dev libcurl4-openssl-dev libmicrohttpd-dev"
 DEMO="nginx-light wrk procps"
 TEST="libcmocka-dev nginx-light wrk openssl procps iproute2 strace util-linux mount e2fsprogs xfsprogs logrotate apache2-bin apache2-utils jq systemd"
 CHECK="clang libclang-rt-dev clang-format cppcheck shellcheck mandoc libjansson-dev"
@@ -69,7 +69,7 @@ check_tools() { # WHAT
     for tool in $tools; do
         PATH=$PATH:/usr/sbin command -v "$tool" >/dev/null || { say "$tool is missing" && code=1; }
     done
-    pkg-config --exists rdkafka yaml-0.1 openssl libpcre2-8 zlib libcurl || { say "a library is missing" && code=1; }
+    pkg-config --exists rdkafka yaml-0.1 openssl libpcre2-8 zlib libcurl libmicrohttpd || { say "a library is missing" && code=1; }
     return "$code"
 }
 

@@ -32,6 +32,8 @@ static const struct flag flags[] = {
      "posta spool cat, export: what was delivered and is still there, too"},
     {"dry-run", NULL, FLAG_TRUE, AT(is_dry_run), 0,
      "posta spool repair: say what it would do, change nothing"},
+    {"url", "URL", FLAG_TEXT, AT(url), 0,
+     "posta probe: ask there (http://HOST:PORT, or a socket's path), whatever http.* says"},
     {"topic", "NAME", FLAG_TEXT, AT(topic), 0,
      "posta verify: this topic (default: those of the configuration)"},
     {"live", NULL, FLAG_TRUE, AT(is_live), 0,

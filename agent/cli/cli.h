@@ -19,6 +19,7 @@ struct cli_args {
     const char *path_spool; /* for the spool commands; the rest of them too */
     const char *source;
     bool wants_all, is_dry_run;
+    const char *url;   /* for probe */
     const char *topic; /* for verify */
     bool is_live;
     const char *role;  /* "sidecar"; NULL if not given */

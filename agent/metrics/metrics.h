@@ -51,6 +51,16 @@ int long_file_open(struct long_file *file, const struct metric_env *env, const c
 int long_file_next(struct long_file *file, struct text *lines, struct err *err) MUST_CHECK;
 void long_file_close(struct long_file *file); /* fine twice; keeps nothing */
 
+/* ---- own.c ---- */
+
+/* What this process takes; 0 = not known. */
+struct process_own {
+    double user_s, system_s;
+    uint64_t rss_bytes, size_bytes, n_threads;
+    uint64_t n_descriptors, descriptors_soft, descriptors_hard;
+};
+void process_own(struct process_own *own);
+
 /* ---- text.c: taking the kernel's texts apart; nothing is copied ---- */
 
 struct text {

@@ -167,6 +167,7 @@ static void kafka_close(void *self)
     kafka_txn_free(kafka);
     kafka_free_shape(kafka);
     kafka_forget_tls(&kafka->set.tls);
+    buf_free(&kafka->peers);
 }
 
 #define ROW(field, unit_text, text)                                                                \
@@ -212,6 +213,7 @@ const struct output kafka_output = {
     .size = sizeof(struct kafka),
     .stat_rows = kafka_stat_rows,
     .stats = kafka_stats_of,
+    .peers = kafka_peers,
     .check = kafka_check,
     .open = kafka_open,
     .send = kafka_send,

@@ -166,6 +166,7 @@ struct kafka {
     struct renewal renewal;
     struct txn txn;
     struct kafka_stats stats;
+    struct buf peers; /* what librdkafka told of itself last, JSON */
 };
 
 /* ---- kafka_options.c ---- */
@@ -394,6 +395,12 @@ void kafka_read_headers(const rd_kafka_message_t *msg, struct out_span *span);
 /* ---- kafka_verify.c: for `posta verify` ---- */
 int kafka_read_back(void *self, const struct output_env *env, const struct read_back *ask,
                     struct err *err);
+
+/* ---- kafka_peers.c ---- */
+/* librdkafka's statistics; NULL = none. */
+void kafka_note_peers(struct kafka *kafka, const char *text);
+void kafka_peers(const void *self, void (*give)(void *arg, const struct output_peer *peer),
+                 void *arg);
 
 /* ---- kafka_explain.c ---- */
 /* What the operator can do about a librdkafka error; never NULL. */

@@ -168,6 +168,7 @@ int kafka_make_conf(const struct kafka *kafka, rd_kafka_conf_t **out, struct err
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
     const struct kafka_settings *s = &kafka->set;
     if (set_hosts(conf, &s->hosts, err) || set_fixed(conf, err) || set_tunables(kafka, conf, err) ||
+        (kafka->env.wants_peers && set(conf, "statistics.interval.ms", "5000", err)) ||
         set_transactions(kafka, conf, err) || kafka_set_security(s, conf, err)) {
         rd_kafka_conf_destroy(conf);
         return -1;

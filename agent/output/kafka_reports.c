@@ -191,6 +191,9 @@ static void take_event(struct kafka *kafka, rd_kafka_event_t *event)
     case RD_KAFKA_EVENT_LOG:
         take_log(event);
         break;
+    case RD_KAFKA_EVENT_STATS:
+        kafka_note_peers(kafka, rd_kafka_event_stats(event));
+        break;
     default:
         break;
     }

@@ -1,5 +1,6 @@
 /* kafka_version.c: what is known to be wrong with versions of librdkafka, and what posta does about it. */
 #include "kafka.h"
+#include "output.h"
 
 #include <posta/log.h>
 
@@ -30,4 +31,9 @@ void kafka_say_faults(void)
     const char *text;
     for (unsigned n = 0; (text = kafka_fault_of(rd_kafka_version() & ~0xff, n)); n++)
         log_warn("kafka", "librdkafka %s %s", rd_kafka_version_str(), text);
+}
+
+const char *output_library_version(void)
+{
+    return rd_kafka_version_str();
 }

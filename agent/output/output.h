@@ -10,4 +10,7 @@ extern const struct output file_output;
 /* Of no configuration: it takes nothing. */
 extern const struct output held_output;
 
+/* Of librdkafka; static. */
+const char *output_library_version(void);
+
 #endif

@@ -11,9 +11,8 @@
  */
 #include "store.h"
 
+#include <posta/bytes.h>
 #include <posta/loop.h>
-
-#include <string.h>
 
 enum { NOTE_BYTES = 256 * 1024 };
 
@@ -21,12 +20,7 @@ enum { NOTE_BYTES = 256 * 1024 };
 
 uint64_t lines_count(const char *bytes, size_t len)
 {
-    uint64_t n = 0;
-    const char *end = bytes + len;
-    for (const char *nl; bytes < end && (nl = memchr(bytes, '\n', (size_t)(end - bytes)));
-         bytes = nl + 1)
-        n++;
-    return n + (len > 0 && end[-1] != '\n');
+    return bytes_count(bytes, len, '\n') + (len > 0 && bytes[len - 1] != '\n');
 }
 
 void spool_drop_newest(struct spool *spool, struct source *src, const struct chunk *chunk)

@@ -54,6 +54,8 @@ static enum read_result hand_on(struct tail *tail, struct file *file, const stru
     if (tail->sink.append(tail->sink.arg, src, &chunk, &err))
         return read_refused(tail, &err);
     tail->stats.bytes_read += len;
+    if (flags & CHUNK_SKIPPED)
+        stats_of(tail, file->input)->bytes_cut += len;
     tail->stats.chunks++;
     tail->has_new_data = true;
     file->last_data_ns = loop_now(tail->loop);

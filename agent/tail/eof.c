@@ -65,6 +65,7 @@ static enum end_proof note_damage(struct tail *tail, const struct file *file, en
     if (!damage)
         return proof;
     tail->stats.lost_unknown++;
+    stats_of(tail, file->input)->lost_unknown++;
     log_error("tail",
               "%s: compressed generation is %s: its lines up to content byte %llu are delivered",
               file->src->path, damage, (unsigned long long)file->src->offset);

@@ -118,6 +118,7 @@ struct file *file_follow(struct tail *tail, struct dir *dir, const char *name,
     if (file->is_rotated || input->conf->delete_enabled)
         file_mark_timed(tail, file);
     tail->stats.files_open++;
+    stats_of(tail, input)->files_open++;
     log_info("tail", "%s/%s: following from byte %llu%s", dir->path, name,
              (unsigned long long)src->offset, file->is_rotated ? " (rotated)" : "");
     return file;
@@ -139,6 +140,7 @@ void file_close(struct tail *tail, struct file *file)
     (void)fs_close(file->fd); /* read-only */
     gzip_free(file->gzip);
     tail->stats.over_limit -= file->owned && file->owned->is_over;
+    stats_of(tail, file->input)->files_open--;
     free(file->owned);
     free(file);
     tail->stats.files_open--;
@@ -149,8 +151,10 @@ void file_displace(struct tail *tail, struct file *file)
     file_set_name(tail, file, file->dir, NULL);
     file_mark_ready(tail, file);
     file_mark_timed(tail, file);
-    if (!file->is_rotated)
+    if (!file->is_rotated) {
         tail->stats.rotations++;
+        stats_of(tail, file->input)->rotations++;
+    }
     file->is_rotated = true;
     file->rotated_at_ns = loop_now(tail->loop);
     file->probe_at_ns = 0;

@@ -143,6 +143,7 @@ static void let_go(struct tail *tail, struct source *src)
         if (tail->sink.end(tail->sink.arg, src, END_VANISHED, 0, &err))
             return; /* asked again at the next look */
         tail->stats.lost_unknown++;
+        stats_of(tail, input_of_source(tail, src))->lost_unknown++;
         log_warn(
             "tail",
             "%s: a file that was read to byte %llu is gone; what was written behind that is lost",

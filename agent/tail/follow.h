@@ -54,12 +54,13 @@ struct dir {
 
 /* What is written under one path. */
 struct log {
-    const char *path;      /* interned */
-    struct file *oldest;   /* its open files, older generations first */
-    int64_t first_born_ns; /* birth of the oldest source ever known */
-    uint32_t n_sources;    /* with this path in the registry */
-    int32_t n_missing;     /* told of but not taken in, less those that are counted as lost */
-    uint32_t n_lost;       /* gone before they could be opened: said and counted */
+    const char *path;          /* interned */
+    const struct input *input; /* that claims the name; NULL = not known */
+    struct file *oldest;       /* its open files, older generations first */
+    int64_t first_born_ns;     /* birth of the oldest source ever known */
+    uint32_t n_sources;        /* with this path in the registry */
+    int32_t n_missing;         /* told of but not taken in, less those that are counted as lost */
+    uint32_t n_lost;           /* gone before they could be opened: said and counted */
     uint16_t last_kb; /* size of the last generation that was read to its end; 65535 = or more */
     uint16_t n_lately : 12;  /* told of since the last look at the doubts, up to LATELY_MAX */
     uint16_t n_early : 2;    /* taken in before anything was told of the name */
@@ -119,6 +120,7 @@ struct input {
     struct pattern *patterns;
     struct regex **excludes;
     size_t n_excludes;
+    size_t no;
     struct input *next;
 };
 
@@ -135,6 +137,8 @@ struct tail {
     struct tail_sink sink;
     struct watch *watch;
     struct input *inputs; /* in the order of the configuration */
+    size_t n_inputs;
+    struct tail_input_stats *by_input;
     struct dir *dirs;
     struct dir homeless; /* stands for the folder of files whose folder is not watched */
     struct table dirs_by_path, dirs_by_wd, files_by_name, files_by_wd, logs;
@@ -165,6 +169,12 @@ struct tail {
     struct loop_timer tick, rescan, poll, doubt;
     struct tail_stats stats;
 };
+
+/* ---- behind.c ---- */
+
+/* NULL: of none that is known; goes nowhere. */
+struct tail_input_stats *stats_of(struct tail *tail, const struct input *input);
+const struct input *input_of_source(const struct tail *tail, const struct source *src);
 
 /* ---- list.c ---- */
 

@@ -60,6 +60,8 @@ static void drop_oldest(struct tail *tail, struct file *file)
     file_mark_ready(tail, file);
     tail->stats.bytes_lost += to - from;
     tail->stats.bytes_given_up += to - from;
+    stats_of(tail, file->input)->bytes_lost += to - from;
+    stats_of(tail, file->input)->bytes_given_up += to - from;
     log_limited(NULL, 10 * NS_PER_S, LOG_ERROR, "tail",
                 "%s: above rotation.limit while the spool is full: bytes %llu to %llu are given up "
                 "unread (rotation.at_limit: drop), %llu bytes in all",

@@ -43,6 +43,7 @@ static struct log *log_named(struct tail *tail, const struct dir *dir, const cha
         return NULL;
     char *path = mem_printf("%s/%s", dir->path, name);
     struct log *log = log_of(tail, path);
+    log->input = claim.input;
     free(path);
     return log;
 }
@@ -148,6 +149,7 @@ void lost_note_size(struct log *log, uint64_t bytes)
 static void say_lost(struct tail *tail, struct log *log, uint32_t n)
 {
     tail->stats.generations_lost += n;
+    stats_of(tail, log->input)->generations_lost += n;
     log->n_lost += n;
     log->n_missing -= (int32_t)n;
     log_limited(NULL, NS_PER_S, LOG_ERROR, "tail",

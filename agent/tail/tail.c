@@ -113,6 +113,7 @@ void tail_free(struct tail *tail)
     loop_drop_task(tail->loop, &tail->work);
     watch_free(tail->watch);
     buf_free(&tail->block);
+    free(tail->by_input);
     free_tables(tail);
     free(tail);
 }
@@ -151,6 +152,9 @@ int tail_add_input(struct tail *tail, const struct tail_input *conf, struct err 
     while (*end)
         end = &(*end)->next;
     *end = in;
+    in->no = tail->n_inputs++;
+    tail->by_input = mem_grow(tail->by_input, tail->n_inputs, sizeof *tail->by_input);
+    tail->by_input[in->no] = (struct tail_input_stats) {0};
     return 0;
 }
 

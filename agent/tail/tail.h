@@ -6,6 +6,7 @@
 #ifndef POSTA_TAIL_H
 #define POSTA_TAIL_H
 
+#include <posta/buf.h>
 #include <posta/charset.h>
 #include <posta/err.h>
 #include <posta/loop.h>
@@ -90,6 +91,14 @@ struct tail_stats {
 };
 extern const struct stat_row tail_stat_rows[];
 
+/* The same of one input. */
+struct tail_input_stats {
+    uint64_t files_open;
+    uint64_t rotations, truncations;
+    uint64_t generations_lost, bytes_lost, bytes_given_up, lost_unknown;
+    uint64_t bytes_cut; /* of over-long lines: not handed on */
+};
+
 struct tail;
 
 /* The sink is copied, what it points to is borrowed for the life of the tail. */
@@ -131,5 +140,18 @@ int tail_read_again(const struct tail_input *conf, const struct source *src, uin
                     void *into, size_t len, struct err *err) MUST_CHECK;
 
 const struct tail_stats *tail_stats(const struct tail *tail);
+
+/* Inputs are numbered in the order they were added, from 0. */
+const struct tail_input_stats *tail_input_stats(const struct tail *tail, size_t input);
+struct tail_behind {
+    size_t input;
+    const char *path; /* borrowed */
+    uint64_t bytes;   /* that are in the file and not handed on, those of an unfinished line too */
+};
+/* Of each open file; costs a system call for each. */
+void tail_behind(const struct tail *tail, void (*give)(void *arg, const struct tail_behind *behind),
+                 void *arg);
+/* Is it looked into all its folders? If not, why is appended. Those that are not there yet are waited for. */
+bool tail_is_attached(const struct tail *tail, size_t input, struct buf *why);
 
 #endif

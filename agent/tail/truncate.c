@@ -20,6 +20,7 @@ static void say_truncated(struct tail *tail, const struct file *file, bool has_c
     struct stat st;
     long long size = fstat(file->fd, &st) == 0 ? (long long)st.st_size : -1LL;
     tail->stats.truncations++;
+    stats_of(tail, file->input)->truncations++;
     if (has_copy) {
         tail->stats.bytes_recovered += n_bytes;
         log_info("tail",
@@ -31,6 +32,8 @@ static void say_truncated(struct tail *tail, const struct file *file, bool has_c
     }
     tail->stats.lost_unknown++;
     tail->stats.bytes_lost += n_bytes;
+    stats_of(tail, file->input)->lost_unknown++;
+    stats_of(tail, file->input)->bytes_lost += n_bytes;
     log_warn("tail",
              "%s: truncated or rewritten at byte %llu (size now %lld); %llu bytes that were seen "
              "and not yet read are lost, and what was written after the last look; reading from "

@@ -48,4 +48,7 @@ uint32_t crc32c(uint32_t crc, const void *bytes, size_t len);
 /* 64-bit FNV-1a, for identities and sticky partitions; not for anything hostile. */
 uint64_t hash64(const void *bytes, size_t len);
 
+/* How often this byte is in them. */
+uint64_t bytes_count(const void *bytes, size_t len, char byte);
+
 #endif

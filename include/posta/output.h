@@ -42,8 +42,18 @@ enum verdict {
     VERDICT_BURIED,  /* the same, and the output has it among dead letters of its own */
 };
 
+/* Somebody whom the output talks to. Texts are borrowed during the call. */
+struct output_peer {
+    const char *name;  /* host:port */
+    const char *state; /* "UP", "CONNECT", .. */
+    int64_t id;        /* of the broker; -1 = one of those it began with */
+    uint64_t disconnects, errors;
+    double rtt_s; /* mean of the last seconds; 0 = not known */
+};
+
 struct output_env {
     struct loop *loop;
+    bool wants_peers; /* peers will be asked for */
     void *arg;
     unsigned n_routes;
     /* A static field of an input, such as "fields.topic" or "agent.name"; NULL if it has none. */
@@ -92,6 +102,9 @@ struct output {
     size_t size;                           /* of its own struct, which the options are read into */
     const struct stat_row *stat_rows;
     const void *(*stats)(const void *self);
+    /* Whom it talks to, as it was seconds ago. NULL: nobody. */
+    void (*peers)(const void *self, void (*give)(void *arg, const struct output_peer *peer),
+                  void *arg);
     /* Check everything that can be known without the network: files, certificates, words. */
     int (*check)(void *self, const struct output_env *env, struct err *err);
     int (*open)(void *self, const struct output_env *env, struct err *err);

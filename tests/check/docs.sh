@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Documents say what the program does: the reference file and the manual's list of options are made from the option
-# tables, as the fields in it are from those of the metricsets, every option is in both, and what README.md tells to run is there.
+# tables, as the fields in it are from those of the metricsets and the metrics from that of the endpoint, every option is in both, and what README.md tells to run is there.
 #
 #   tests/check/docs.sh          compare, fail with the difference
 #   tests/check/docs.sh write    write config/posta.reference.yml and the options in docs/posta.8
@@ -17,6 +17,8 @@ BEGIN='.\" BEGIN options'
 END='.\" END options'
 BEGIN_FIELDS='.\" BEGIN fields'
 END_FIELDS='.\" END fields'
+BEGIN_METRICS='.\" BEGIN metrics'
+END_METRICS='.\" END metrics'
 
 WORK=$(mktemp -d)
 trap 'rm -rf "$WORK"' EXIT
@@ -48,7 +50,8 @@ put_between() {
 }
 
 make_manual() {
-    put_between "$BEGIN" "$END" "$WORK/list" <"$MANUAL" | put_between "$BEGIN_FIELDS" "$END_FIELDS" "$WORK/fields"
+    put_between "$BEGIN" "$END" "$WORK/list" <"$MANUAL" | put_between "$BEGIN_FIELDS" "$END_FIELDS" "$WORK/fields" |
+        put_between "$BEGIN_METRICS" "$END_METRICS" "$WORK/metrics"
 }
 
 # Each sentence on a line of its own, of at most 78 columns, as mandoc likes it; a word that begins with a dot must not become a macro.
@@ -63,6 +66,7 @@ wrap() {
 make_all() {
     { echo ".Bl -tag -width Ds" && "$POSTA" export manual | wrap && echo ".El"; } >"$WORK/list"
     "$POSTA" export fields | wrap >"$WORK/fields"
+    "$POSTA" export metrics | wrap >"$WORK/metrics"
     make_reference >"$WORK/reference"
     make_manual >"$WORK/manual"
 }
@@ -91,7 +95,8 @@ check_names() {
 # ---- the rest ----
 
 check_manual() {
-    [[ $(grep -cxF -e "$BEGIN" -e "$END" -e "$BEGIN_FIELDS" -e "$END_FIELDS" "$MANUAL") == 4 ]] || wrong "$MANUAL has lost its markers"
+    [[ $(grep -cxF -e "$BEGIN" -e "$END" -e "$BEGIN_FIELDS" -e "$END_FIELDS" \
+        -e "$BEGIN_METRICS" -e "$END_METRICS" "$MANUAL") == 6 ]] || wrong "$MANUAL has lost its markers"
     mandoc -Tlint -W style "$MANUAL" >"$WORK/lint" 2>&1 || true
     # "referenced manual not found" depends on what is installed here.
     grep -vE 'referenced manual not found|outdated mandoc.db' "$WORK/lint" >"$WORK/complaints" || return 0

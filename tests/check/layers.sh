@@ -115,7 +115,7 @@ door() {
 UNLINK_TOO=agent/spool/begin.c
 
 check_doors() {
-    door '\bepoll_' 'epoll' agent/base/loop.c
+    door '\bepoll_(create|ctl|p?wait)' 'epoll' agent/base/loop.c
     door '\binotify_' 'inotify' agent/base/watch.c
     door '\brd_kafka_|<librdkafka/' 'librdkafka' 'agent/output/kafka*' agent/main.c
     door '\b(fsync|fdatasync|sync_file_range|rename|renameat2?)\(' 'durable file work' agent/base/fs.c
@@ -123,6 +123,7 @@ check_doors() {
     door '\bpcre2_|<pcre2' 'PCRE2' agent/base/regex.c
     door '\biconv(_open|_close)?\(|<iconv' 'iconv' agent/base/charset.c
     door '\bcurl_easy_|\bcurl_multi_|<curl/' 'libcurl' agent/base/curl.h agent/base/curl.c 'agent/base/web*'
+    door '\bMHD_[a-z]|<microhttpd' 'libmicrohttpd' 'agent/admin/mhd*' agent/admin/endpoint.c
     door '\byaml_|<yaml' 'libyaml' 'agent/config/*'
     door '\b_?exit\(' 'exit' agent/main.c
     check_commented_unlinks

@@ -75,6 +75,7 @@ broken_yaml() {
     : >"$LOG"
     start_posta --role sidecar --path.data "$DIR/data"
     check "broken YAML: a sidecar runs" until_true 20 log_has "NOTHING IS DELIVERED"
+    check "broken YAML: with its spool where it belongs" test -s "$DIR/data/spool/lock"
     write_lines -n 200
     mend
     comes_back "broken YAML" 200

@@ -60,7 +60,7 @@ build() { # TOOL
 main() {
     local tool
     mkdir -p "$OUT"
-    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker badweb linewriter ringwriter records ringjudge seqcount tokend notifyd podsd kubelet \
+    (($# > 0)) || set -- kadmin kraw collect produce brokerd relay badbroker badweb httpask linewriter ringwriter records ringjudge seqcount tokend notifyd podsd kubelet \
         shim
     for tool; do build "$tool"; done
 }

@@ -90,6 +90,7 @@ static void kill_and_start(struct store *store)
     struct rig *rig = store->rig;
     struct err err;
     char *path = cursor_path(rig);
+    check_ledger(rig);
     sender_free(rig->sender);
     rig->sender = NULL;
     spool_close(rig->spool);

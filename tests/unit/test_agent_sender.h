@@ -134,6 +134,7 @@ struct rig {
     struct settings settings;
     struct input_settings input;
     struct fake fake;
+    struct ledger ledger;
     char self;
     int n_moved;
 };
@@ -214,10 +215,21 @@ static inline int remove_one(const char *path, const struct stat *st, int type, 
     return remove(path);
 }
 
+/* Everything that these tests do must keep the ledger in balance: it is proven before a sender goes. */
+static inline void check_ledger(struct rig *rig)
+{
+    if (rig->sender && rig->ledger.n_rows > 0)
+        sender_prove(rig->sender);
+    if (rig->ledger.is_wrong)
+        fail_msg("the ledger does not balance");
+    ledger_free(&rig->ledger);
+}
+
 static inline int rig_close(void **state)
 {
     struct rig *rig = *state;
     fs_set_faults(NULL, 0);
+    check_ledger(rig);
     sender_free(rig->sender);
     spool_close(rig->spool);
     loop_free(rig->loop);
@@ -233,6 +245,7 @@ static inline int rig_close(void **state)
 /* The sender's states belong to its parsers. */
 static inline void free_sender_and_parsers(struct rig *rig)
 {
+    check_ledger(rig);
     sender_free(rig->sender);
     rig->sender = NULL;
     parsers_free(&rig->input);
@@ -259,7 +272,10 @@ static struct agent_identity identity = {.id = "0", .ephemeral_id = "1", .host =
 
 static inline int try_start(struct rig *rig, struct err *err)
 {
+    ledger_free(&rig->ledger);
+    ledger_init(&rig->ledger, &rig->settings);
     const struct sender_config config = {.loop = rig->loop,
+                                         .ledger = &rig->ledger,
                                          .spool = rig->spool,
                                          .settings = &rig->settings,
                                          .identity = &identity,
@@ -282,6 +298,21 @@ static inline void turn(struct rig *rig, int n)
         assert_int_equal(loop_turn(rig->loop, 0, &err), 0);
 }
 
+/* As the intake does. */
+static inline int take_in(struct rig *rig, struct source *src, const struct chunk *chunk,
+                          struct err *err)
+{
+    if (spool_append(rig->spool, src, chunk, err))
+        return -1;
+    if (!rig->sender || chunk->len == 0)
+        return 0;
+    uint64_t n_lines = chunk_lines(&rig->input, chunk, 0);
+    unsigned row = ledger_row_of(&rig->ledger, src);
+    ledger_add(&rig->ledger, row, LEDGER_READ, chunk->len, n_lines);
+    ledger_add(&rig->ledger, row, LEDGER_SPOOLED, chunk->len, n_lines);
+    return 0;
+}
+
 /* The next lines of the log, as one chunk. */
 static inline void put(struct rig *rig, const char *text)
 {
@@ -292,7 +323,7 @@ static inline void put(struct rig *rig, const char *text)
                                 .read_ns = wall_ns(),
                                 .bytes = text,
                                 .len = len};
-    if (spool_append(rig->spool, rig->src, &chunk, &err))
+    if (take_in(rig, rig->src, &chunk, &err))
         fail_msg("%s", err.text);
     if (rig->sender)
         sender_wake(rig->sender);
@@ -347,6 +378,7 @@ static inline char *dead_letters(struct rig *rig)
 
 static inline void restart(struct rig *rig)
 {
+    check_ledger(rig);
     sender_free(rig->sender);
     rig->sender = NULL;
     spool_close(rig->spool);

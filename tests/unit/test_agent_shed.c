@@ -152,6 +152,7 @@ static void what_is_dropped_stays_so_after_a_kill(void **state)
     turn(rig, 3);
     assert_true(sender_drop_oldest(rig->sender));
     uint64_t gone = dropped_lines(rig);
+    check_ledger(rig);
     sender_free(rig->sender);
     rig->sender = NULL;
     spool_close(rig->spool);

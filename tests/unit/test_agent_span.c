@@ -137,8 +137,8 @@ static void the_rest_of_an_over_long_line_is_left_out(void **state)
     const struct chunk rest = {
         .from = 4, .to = 9, .read_ns = 1, .flags = CHUNK_SKIPPED | CHUNK_RESUMED, .bytes = ""};
     start(rig);
-    assert_int_equal(spool_append(rig->spool, rig->src, &begin, &err), 0);
-    assert_int_equal(spool_append(rig->spool, rig->src, &rest, &err), 0);
+    assert_int_equal(take_in(rig, rig->src, &begin, &err), 0);
+    assert_int_equal(take_in(rig, rig->src, &rest, &err), 0);
     put(rig, "z\n");
     turn(rig, 3);
     assert_string_equal(spans(rig, 0), "A0-4 A(5)9-11");

@@ -53,6 +53,25 @@ static void crc32c_of_parts_is_that_of_the_whole(void **state)
 }
 
 /* Known values of 64-bit FNV-1a. */
+static void bytes_are_counted(void **state)
+{
+    static char text[3 * 255 * 64 + 170];
+    (void)state;
+    for (size_t every = 1; every < 40; every += 3) /* all of them first: no lane may overflow */
+        for (size_t from = 0; from < 20; from += 7)
+            for (size_t len = 0; len + from < sizeof text;
+                 len = len < 50 ? len + 1 : len * 2 - 13) {
+                uint64_t expected = 0;
+                for (size_t i = 0; i < sizeof text; i++)
+                    text[i] = i % every == 0 ? '\n' : (char)('\n' ^ 128);
+                for (size_t i = from; i < from + len; i++)
+                    expected += text[i] == '\n';
+                assert_int_equal(bytes_count(text + from, len, '\n'), expected);
+            }
+    memset(text, 0xff, sizeof text);
+    assert_int_equal(bytes_count(text, sizeof text, (char)0xff), sizeof text);
+}
+
 static void hash64_of_known_texts(void **state)
 {
     (void)state;
@@ -208,6 +227,7 @@ int main(void)
         cmocka_unit_test(crc32c_of_the_standards_vectors),
         cmocka_unit_test(crc32c_at_any_alignment_and_length),
         cmocka_unit_test(crc32c_of_parts_is_that_of_the_whole),
+        cmocka_unit_test(bytes_are_counted),
         cmocka_unit_test(hash64_of_known_texts),
         cmocka_unit_test(numbers_are_little_endian),
         cmocka_unit_test(a_file_with_a_handle_is_the_same_on_another_device_number),
