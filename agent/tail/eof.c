@@ -31,8 +31,8 @@ enum lease_answer lease_ask(int fd)
 
 static void ask_later(struct tail *tail, struct file *file)
 {
-    int64_t wait = file->probe_wait_ns ? 2 * file->probe_wait_ns : PROBE_FIRST_NS;
-    file->probe_wait_ns = wait > PROBE_LAST_NS ? PROBE_LAST_NS : wait;
+    int64_t wait = file->probe_wait_ns ? 2 * (int64_t)file->probe_wait_ns : PROBE_FIRST_NS;
+    file->probe_wait_ns = (uint32_t)(wait > PROBE_LAST_NS ? PROBE_LAST_NS : wait);
     file->probe_at_ns = loop_now(tail->loop) + file->probe_wait_ns;
     file->was_closed = false;
     if (!file->name)

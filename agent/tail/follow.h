@@ -54,13 +54,12 @@ struct dir {
 
 /* What is written under one path. */
 struct log {
-    const char *path;          /* interned */
-    const struct input *input; /* that claims the name; NULL = not known */
-    struct file *oldest;       /* its open files, older generations first */
-    int64_t first_born_ns;     /* birth of the oldest source ever known */
-    uint32_t n_sources;        /* with this path in the registry */
-    int32_t n_missing;         /* told of but not taken in, less those that are counted as lost */
-    uint32_t n_lost;           /* gone before they could be opened: said and counted */
+    const char *path;      /* interned */
+    struct file *oldest;   /* its open files, older generations first */
+    int64_t first_born_ns; /* birth of the oldest source ever known */
+    uint32_t n_sources;    /* with this path in the registry */
+    int32_t n_missing;     /* told of but not taken in, less those that are counted as lost */
+    uint32_t n_lost;       /* gone before they could be opened: said and counted */
     uint16_t last_kb; /* size of the last generation that was read to its end; 65535 = or more */
     uint16_t n_lately : 12;  /* told of since the last look at the doubts, up to LATELY_MAX */
     uint16_t n_early : 2;    /* taken in before anything was told of the name */
@@ -102,7 +101,7 @@ struct file {
     int64_t closed_wall_ns; /* since the epoch: a writer closed it; 0 = not seen */
     int64_t rotated_at_ns;
     int64_t probe_at_ns; /* when to look for the end again */
-    int64_t probe_wait_ns;
+    uint32_t probe_wait_ns;
     enum charset_order order; /* newline.c's; NONE = not known (yet) */
     struct file *younger;     /* in its log */
     struct file *prev, *next; /* in its folder */

@@ -43,7 +43,6 @@ static struct log *log_named(struct tail *tail, const struct dir *dir, const cha
         return NULL;
     char *path = mem_printf("%s/%s", dir->path, name);
     struct log *log = log_of(tail, path);
-    log->input = claim.input;
     free(path);
     return log;
 }
@@ -146,10 +145,21 @@ void lost_note_size(struct log *log, uint64_t bytes)
     log->last_kb = kb < UINT16_MAX ? (uint16_t)kb : UINT16_MAX;
 }
 
+/* That claims its name; NULL = none that is known. */
+static const struct input *input_of(const struct tail *tail, const struct log *log)
+{
+    struct claim claim;
+    const char *name = base_name(log->path);
+    char *folder = mem_printf("%.*s", (int)(name - 1 - log->path), log->path);
+    const struct dir *dir = dir_by_path(tail, folder);
+    free(folder);
+    return dir && find_claim(tail, dir, name, &claim) ? claim.input : NULL;
+}
+
 static void say_lost(struct tail *tail, struct log *log, uint32_t n)
 {
     tail->stats.generations_lost += n;
-    stats_of(tail, log->input)->generations_lost += n;
+    stats_of(tail, input_of(tail, log))->generations_lost += n;
     log->n_lost += n;
     log->n_missing -= (int32_t)n;
     log_limited(NULL, NS_PER_S, LOG_ERROR, "tail",
