@@ -43,8 +43,9 @@ static void read_own(struct kube *kube)
     struct pod *pod = downward_read(kube->conf.options->podinfo, kube->conf.rules);
     const char *container = getenv("CONTAINER_NAME");
     buf_clear(&kube->own);
-    pod_members(pod, NULL, container && *container ? container : NULL, kube->conf.rules,
-                &kube->own);
+    if (pod) /* a variable alone may mean something else */
+        pod_members(pod, NULL, container && *container ? container : NULL, kube->conf.rules,
+                    &kube->own);
     pod_free(pod);
 }
 
