@@ -43,8 +43,9 @@ static void read_own(struct kube *kube)
     struct pod *pod = downward_read(kube->conf.options->podinfo, kube->conf.rules);
     const char *container = getenv("CONTAINER_NAME");
     buf_clear(&kube->own);
-    pod_members(pod, NULL, container && *container ? container : NULL, kube->conf.rules,
-                &kube->own);
+    if (pod) /* a variable alone may mean something else */
+        pod_members(pod, NULL, container && *container ? container : NULL, kube->conf.rules,
+                    &kube->own);
     pod_free(pod);
 }
 
@@ -86,7 +87,9 @@ static void open_sidecar(struct kube *kube)
     kube->look = (struct loop_timer) {.fire = look_again, .arg = kube};
     watch_folder(kube);
     read_own(kube);
-    if (kube->own.len == 0)
+    if (kube->own.len == 0 && !getenv("KUBERNETES_SERVICE_HOST"))
+        log_info("kubernetes", "add_kubernetes_metadata: this is no pod: nothing is added");
+    else if (kube->own.len == 0)
         log_warn("kubernetes",
                  "add_kubernetes_metadata: nothing is known of this pod: set POD_NAME, "
                  "POD_NAMESPACE, POD_UID and NODE_NAME by the downward API, and mount its volume "

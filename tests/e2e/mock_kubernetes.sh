@@ -322,6 +322,17 @@ END
     equals "nothing is logged as a warning" "" "$(grep -E 'WARN|ERROR' "$LOG" | head -n 3)"
     equals "no member is there twice" "$(cat "$EVENTS"* | jq -c . | wc -c)" "$(cat "$EVENTS"* | wc -c)"
 }
+# The stock filebeat.yml names the processor everywhere.
+outside() {
+    fresh
+    printf 'path.data: %s\noutput.file: {path: %s, filename: events}\nfilebeat.inputs: [{type: filestream, id: app, paths: ["%s"]}]\nprocessors: [{add_kubernetes_metadata: ~}]\n' \
+        "$DIR/data" "$DIR/out" "$DIR/log/app.log" >"$DIR/posta.yml"
+    equals "outside of Kubernetes it starts" 0 "$(env -u KUBERNETES_SERVICE_HOST CONTAINER_NAME=other "$POSTA" -c "$DIR/posta.yml" --once 2>>"$LOG"; echo $?)"
+    equals "... and adds nothing" null "$(said_of one .kubernetes)"
+    says "... and says so" "this is no pod: nothing is added" "$LOG"
+    equals "in a pod that is not told of itself" 0 "$(CONTAINER_NAME=other "$POSTA" -c "$DIR/posta.yml" --once 2>>"$LOG"; echo $?)"
+    says "... it is said what to do" "nothing is known of this pod: set POD_NAME" "$LOG"
+}
 said_something() { [[ -n $(said_of "$1" .message) ]]; }
 tells_all() { [[ -n $(cat "$EVENTS"* | jq -c "select(.event.dataset == \"$1\" and .kubernetes.pod.name == \"$POD_NAME\" and .host.os.type == \"linux\") | .event.id") ]]; }
 
@@ -329,6 +340,7 @@ web_certificates
 start_api
 sidecar
 unset POD_NAME POD_NAMESPACE POD_UID POD_IP NODE_NAME CONTAINER_NAME
+outside
 node_by_links
 node_by_folders
 pods_that_are_gone
