@@ -41,7 +41,7 @@ void settings_salvage(struct settings *set)
 {
     struct problems ignored = PROBLEMS_INIT; /* the first reading said what is wrong */
     if (!set->is_read) {
-        (void)config_expand(set->config, NULL, &ignored); /* what can be */
+        (void)(config_expand(set->config, NULL, &ignored) == 0); /* what can be */
         settings_read_parts(set, &ignored);
     }
     problems_free(&ignored);
