@@ -78,6 +78,7 @@ run_container() {
 }
 first_process() { INIT=$(pgrep -P "$SHELL_OF" | head -n 1) && [[ -n $INIT ]]; }
 # end_container SHELL: waits for it; its exit status is $STATUS
+# shellcheck disable=SC2034
 end_container() {
     STATUS=0
     wait "$1" || STATUS=$?
