@@ -129,11 +129,12 @@ static void put_left(struct buf *text, const struct pipeline_end *end)
                    (unsigned long long)end->unread_bytes);
 }
 
-/* A spool on a machine waits for the next start; that of a pod goes with it. */
+/* A spool on a machine waits for the next start, and its writers go on; what is in a pod goes with it. */
 static int tell_end(const struct run *run, const struct pipeline_end *end)
 {
     struct buf text = BUF_INIT;
-    bool is_left = end->left.lines || end->unread_bytes;
+    bool is_sidecar = run->now->role == ROLE_SIDECAR;
+    bool is_left = end->left.lines || (is_sidecar && end->unread_bytes);
     int status = end->status;
     if (end->status != EXIT_TOLD || !is_left || end->is_changing)
         return status;
@@ -142,7 +143,7 @@ static int tell_end(const struct run *run, const struct pipeline_end *end)
         buf_printf(&text, ": %s", run->trouble);
     log_warn("posta", "%s", buf_str(&text));
     supervisor_last_words(run->now->globals.termination_log, buf_str(&text));
-    if (run->now->role == ROLE_SIDECAR)
+    if (is_sidecar)
         status = EXIT_LEFT;
     buf_free(&text);
     return status;

@@ -23,8 +23,10 @@
 #define LOOK_NS (50 * NS_PER_MS)
 /* What the last lines may need when writers do not end. */
 #define DELIVERY_NS (2 * NS_PER_S)
-#define RECHECK_NS  (10 * NS_PER_S)
-#define SAY_NS      (60 * NS_PER_S)
+/* Another configuration does not wait longer for brokers that are away. */
+#define CHANGE_NS  (5 * NS_PER_S)
+#define RECHECK_NS (10 * NS_PER_S)
+#define SAY_NS     (60 * NS_PER_S)
 
 static const struct globals *globals_of(const struct pipeline *pipe)
 {
@@ -188,13 +190,13 @@ static void told_to_stop(void *arg, int signo)
 
 /* ---- another configuration ---- */
 
+/* What has no verdict by then is sent again. */
 static void change(struct pipeline *pipe)
 {
-    if (pipe->end_ns)
-        return; /* it is going anyway */
+    int64_t wait_ns = globals_of(pipe)->shutdown_ns;
     supervisor_tell_reloading();
     pipe->end->is_changing = true;
-    end_within(pipe, globals_of(pipe)->shutdown_ns);
+    end_within(pipe, wait_ns < CHANGE_NS ? wait_ns : CHANGE_NS);
     take_the_last(pipe);
 }
 
@@ -202,6 +204,8 @@ static void told_to_reload(void *arg, int signo)
 {
     struct pipeline *pipe = arg;
     (void)signo;
+    if (pipe->end_ns)
+        return; /* it is going anyway */
     pipe->status.config_ok = pipe->conf->reload(pipe->conf->arg, true);
     if (pipe->status.config_ok)
         change(pipe);
