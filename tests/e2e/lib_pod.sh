@@ -56,7 +56,7 @@ run_container() {
     mapfile -t dirs < <(limit "$name" $((96 * 1024 * 1024)) 100)
     CGROUPS+=("${dirs[@]}")
     # shellcheck disable=SC2016 # for the shell inside
-    unshare -m -p -f --kill-child --propagation private bash -c '
+    unshare -m -p -f --kill-child --propagation slave bash -c '
         set -e
         root=$1 pod=$2 user=$3 pid_file=$4
         shift 4
