@@ -172,7 +172,8 @@ struct metadata_settings {
 struct settings {
     struct config *config;
     enum role role;
-    bool is_read; /* the parts have read theirs */
+    bool is_read;    /* the parts have read theirs */
+    size_t n_broken; /* salvaged: so many inputs had an error and are not read */
     struct globals globals;
     struct metadata_settings metadata;
     struct admin_settings admin;
@@ -606,11 +607,14 @@ struct pipeline_config {
         *trouble; /* why nothing can be delivered, lines are only kept; NULL = nothing is wrong */
     /* Is there another configuration, one that can be run? Asked for by a signal, or by the clock while there is trouble. */
     bool (*reload)(void *arg, bool is_asked);
+    void (*started)(void *arg); /* it runs */
     void *arg;
 };
 struct pipeline_end {
     int status;            /* EXIT_.. */
     bool is_changing;      /* it made room for another configuration */
+    int signo;             /* what told it to stop meanwhile: for the next one; 0 = nothing */
+    size_t n_written;      /* files that had a writer to the end */
     struct tally left;     /* taken in and not delivered */
     uint64_t unread_bytes; /* in the files, and not taken in */
 };

@@ -323,6 +323,8 @@ int pipeline_run(const struct pipeline_config *conf, struct pipeline_end *end, s
     int rc = start(&pipe, err);
     if (rc == 0) {
         supervisor_tell("READY=1");
+        if (conf->started)
+            conf->started(conf->arg);
         rc = loop_run(pipe.loop, err);
         end->status = rc ? EXIT_BUG : EXIT_TOLD;
         stopping_finish(&pipe);

@@ -1,11 +1,11 @@
 /* run.c: `posta run`: from the configuration to a running pipeline, and from one configuration to the next.
  *
  * Happy path: the configuration is read, the pipeline runs until it is told to stop. SIGHUP: the files are read again; if
- * nothing is wrong with them, this pipeline ends and one with the new settings begins, in the same process: the spool has
- * what was not delivered.
+ * nothing is wrong with them, this pipeline ends and one with the new settings begins, in the same process (changing.c).
  * Failure modes: a configuration that is wrong stops the start, with all that is wrong about it; so does an output that cannot be
  * opened. With --role sidecar it does not: what can be kept is kept, it is said again and again, and looked every 10 s whether
- * it is mended. A wrong one at SIGHUP leaves the old one at work.
+ * it is mended. A wrong one at SIGHUP leaves the old one at work; so does one that cannot be
+ * started after all.
  * On close: what could not be delivered is said, in the exit status of a sidecar too, whose spool goes with its pod.
  */
 #include "agent.h"
@@ -16,12 +16,15 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { RETRY_S = 10 };
 
 struct run {
     const struct cli_args *args;
-    struct settings *now, *next;  /* next: good to go, NULL = none */
+    struct settings *now;
+    struct settings *next;        /* good to go; NULL = none */
+    struct settings *before;      /* until `now` has started; NULL = none */
     char trouble[ERR_TEXT_BYTES]; /* why lines are only kept; "" = they are delivered */
 };
 
@@ -97,6 +100,7 @@ static bool reload(void *arg, bool is_asked)
     problems_free(&problems);
     if (rc == 0) {
         log_info("posta", "the configuration is read again, and taken");
+        drop_settings(run->next);
         run->next = next;
         return true;
     }
@@ -109,13 +113,39 @@ static bool reload(void *arg, bool is_asked)
     return false;
 }
 
+static void switch_to(struct run *run, struct settings *settings)
+{
+    run->now = settings;
+    settings_set_up_log(settings, run->args);
+    set_trouble(run, "");
+}
+
+/* Those that worked are kept until it is known that these do. */
 static void take_next(struct run *run)
 {
-    settings_set_up_log(run->next, run->args);
-    drop_settings(run->now);
-    run->now = run->next;
+    if (*run->trouble)
+        drop_settings(run->now);
+    else
+        run->before = run->now;
+    switch_to(run, run->next);
     run->next = NULL;
-    set_trouble(run, "");
+}
+
+static void started(void *arg)
+{
+    struct run *run = arg;
+    drop_settings(run->before);
+    run->before = NULL;
+}
+
+/* What passed every check could not be started: a port in use, a folder that cannot be made. */
+static void go_back(struct run *run, const struct err *err)
+{
+    log_error("posta", "the new configuration cannot be started, the old one goes on: %s",
+              err->text);
+    drop_settings(run->now);
+    switch_to(run, run->before);
+    run->before = NULL;
 }
 
 /* ---- how it ended ---- */
@@ -134,11 +164,14 @@ static int tell_end(const struct run *run, const struct pipeline_end *end)
 {
     struct buf text = BUF_INIT;
     bool is_sidecar = run->now->role == ROLE_SIDECAR;
-    bool is_left = end->left.lines || (is_sidecar && end->unread_bytes);
+    bool is_left =
+        end->left.lines || (is_sidecar && (end->unread_bytes || end->n_written || *run->trouble));
     int status = end->status;
     if (end->status != EXIT_TOLD || !is_left || end->is_changing)
         return status;
     put_left(&text, end);
+    if (end->n_written)
+        buf_printf(&text, ", %zu files were still written to", end->n_written);
     if (*run->trouble)
         buf_printf(&text, ": %s", run->trouble);
     log_warn("posta", "%s", buf_str(&text));
@@ -168,6 +201,10 @@ static bool wait_for_retry(void)
 /* It could not start. True: try again, with less. */
 static bool start_again(struct run *run, const struct err *err)
 {
+    if (run->before) {
+        go_back(run, err);
+        return true;
+    }
     log_error("posta", "cannot start: %s", err->text);
     if (!is_fail_open(run)) {
         supervisor_last_words(run->now->globals.termination_log, err->text);
@@ -180,8 +217,10 @@ static bool start_again(struct run *run, const struct err *err)
         return true;
     }
     log_error("posta", "NOTHING IS READ OR DELIVERED; the next try is in %d s", RETRY_S);
-    if (!wait_for_retry())
+    if (!wait_for_retry()) {
+        supervisor_last_words(run->now->globals.termination_log, err->text);
         return false;
+    }
     if (reload(run, false))
         take_next(run);
     return true;
@@ -194,6 +233,7 @@ static bool run_once(struct run *run, int *status)
                                            .once = run->args->once,
                                            .trouble = *run->trouble ? run->trouble : NULL,
                                            .reload = reload,
+                                           .started = started,
                                            .arg = run};
     struct pipeline_end end;
     struct err err;
@@ -208,6 +248,8 @@ static bool run_once(struct run *run, int *status)
     *status = tell_end(run, &end);
     if (end.is_changing)
         take_next(run);
+    if (end.signo)
+        kill(getpid(), end.signo); /* blocked: the next pipeline hears it */
     return end.is_changing;
 }
 
@@ -220,5 +262,6 @@ int command_run(const struct cli_args *args)
             continue;
     drop_settings(run.now);
     drop_settings(run.next);
+    drop_settings(run.before);
     return status;
 }

@@ -15,6 +15,13 @@ static void free_input(struct input_settings *in)
     options_free(input_rows(), in);
 }
 
+/* As the files have them, enabled or not. */
+static size_t count_inputs(const struct settings *set)
+{
+    size_t n = node_count(node_get(config_root(set->config), "filebeat.inputs"));
+    return n > set->n_inputs ? n : set->n_inputs;
+}
+
 static void drop_broken_inputs(struct settings *set)
 {
     size_t n = 0;
@@ -24,6 +31,7 @@ static void drop_broken_inputs(struct settings *set)
         else
             set->inputs[n++] = set->inputs[i];
     }
+    set->n_broken = count_inputs(set) - n;
     set->n_inputs = n;
 }
 

@@ -3,7 +3,6 @@
  * Happy path: SIGTERM or SIGINT: read what is in the files, wait for the verdicts and the disk until shutdown.deadline, go. With
  * shutdown.wait_for_writers (a pod ends, and its web server with it) the files are followed on until no writer has one of them
  * open any more; then the last line counts also without a newline, and what parsers hold back for more lines is given on.
- * SIGHUP: another configuration that can be run takes over, in this process.
  * Failure modes: the deadline passes, or a second signal comes: what is not delivered is counted, said, and in the spool for
  * the next start. Writers that do not end are followed until some of the deadline is left for what they wrote last.
  * On close: the loop is left; pipeline.c closes the parts.
@@ -23,10 +22,8 @@
 #define LOOK_NS (50 * NS_PER_MS)
 /* What the last lines may need when writers do not end. */
 #define DELIVERY_NS (2 * NS_PER_S)
-/* Another configuration does not wait longer for brokers that are away. */
-#define CHANGE_NS  (5 * NS_PER_S)
-#define RECHECK_NS (10 * NS_PER_S)
-#define SAY_NS     (60 * NS_PER_S)
+/* No writer for so long, and none is left. */
+#define QUIET_NS (500 * NS_PER_MS)
 
 static const struct globals *globals_of(const struct pipeline *pipe)
 {
@@ -46,8 +43,8 @@ static bool is_everywhere(struct pipeline *pipe, bool (*is_so)(const struct lane
 /* What parsers hold back stays for the next start, unless nothing more will come. */
 static bool is_over(struct pipeline *pipe)
 {
-    bool is_kept = pipe->is_stopping && !pipe->is_left;
-    return is_everywhere(pipe, is_kept ? lane_is_stopped : lane_is_delivered);
+    bool leaves_held = pipe->is_stopping && !pipe->writers_gone;
+    return is_everywhere(pipe, leaves_held ? lane_is_stopped : lane_is_delivered);
 }
 
 static void check_end(void *arg)
@@ -58,7 +55,7 @@ static void check_end(void *arg)
         return; /* the spool is full: the cursor will move, and stopping_look comes back here */
     if (is_over(pipe))
         loop_stop(pipe->loop);
-    else if (is_once || pipe->is_left)
+    else if (is_once || pipe->writers_gone)
         sender_let_go(pipe->logs.sender);
 }
 
@@ -118,18 +115,31 @@ static int64_t last_read_ns(const struct pipeline *pipe)
     return pipe->end_ns - (share_ns < DELIVERY_NS ? share_ns : DELIVERY_NS);
 }
 
-/* Without a writer, what is there now is all; a full spool has room for it when more is delivered. */
+/* One that opens its log anew for a moment is between two: none is left when none was seen for a while, and nothing came. */
+static bool are_gone(struct pipeline *pipe, size_t n_writers)
+{
+    bool is_read = tail_read_to_end(pipe->tail, last_read_ns(pipe));
+    uint64_t bytes = tail_stats(pipe->tail)->bytes_read;
+    int64_t now = clock_mono_ns();
+    if (n_writers > 0 || !is_read || bytes != pipe->quiet_bytes || !pipe->quiet_since_ns)
+        pipe->quiet_since_ns = now;
+    pipe->quiet_bytes = bytes;
+    return now - pipe->quiet_since_ns >= QUIET_NS;
+}
+
+/* A spool that is full has room for the last of it when more is delivered. */
 static void look_for_writers(void *arg)
 {
     struct pipeline *pipe = arg;
     const char *example = NULL;
     size_t n = tail_writers(pipe->tail, &example);
-    pipe->is_left = n == 0 && tail_read_to_end(pipe->tail, last_read_ns(pipe));
-    if (!pipe->is_left && clock_mono_ns() < last_read_ns(pipe)) {
+    pipe->writers_gone = are_gone(pipe, n);
+    if (!pipe->writers_gone && clock_mono_ns() < last_read_ns(pipe)) {
         loop_set_timer(pipe->loop, &pipe->look, LOOK_NS);
         return;
     }
-    if (pipe->is_left)
+    pipe->end->n_written = n;
+    if (pipe->writers_gone)
         log_info("pipeline", "no writer is left: this is the end of the logs");
     else if (n > 0)
         log_warn("pipeline",
@@ -149,11 +159,17 @@ static void wait_for_disks_until(struct pipeline *pipe, int64_t end_ns)
 
 static void end_within(struct pipeline *pipe, int64_t wait_ns)
 {
-    pipe->status.is_stopping = true;
     pipe->end_ns = clock_mono_ns() + wait_ns;
     wait_for_disks_until(pipe, pipe->end_ns);
-    loop_cancel_timer(pipe->loop, &pipe->recheck);
+    changing_stop(pipe);
     loop_set_timer(pipe->loop, &pipe->deadline, wait_ns);
+}
+
+void stopping_for_another(struct pipeline *pipe, int64_t wait_ns)
+{
+    pipe->end->is_changing = true;
+    end_within(pipe, wait_ns);
+    take_the_last(pipe);
 }
 
 static void go_at_once(struct pipeline *pipe)
@@ -168,60 +184,28 @@ static void told_to_stop(void *arg, int signo)
 {
     struct pipeline *pipe = arg;
     const struct globals *g = globals_of(pipe);
-    pipe->end->is_changing = false;
+    if (pipe->end
+            ->is_changing) { /* the next one ends as it is to end: this one has stopped reading */
+        pipe->end->signo = signo;
+        loop_stop(pipe->loop);
+        return;
+    }
     if (pipe->n_signals++ > 0) {
         go_at_once(pipe);
         return;
     }
+    pipe->status.is_stopping = true;
     supervisor_tell("STOPPING=1");
     log_info("pipeline", "%s: reading to the end%s, delivering for at most %lld ms",
              strsignal(signo), g->wait_for_writers ? " of what writers still write" : "",
              (long long)(g->shutdown_ns / NS_PER_MS));
     end_within(pipe, g->shutdown_ns);
-    if (pipe->is_stopping)
-        return; /* for another configuration, which does not come now */
     if (!g->wait_for_writers) {
         take_the_last(pipe);
         return;
     }
     tail_expect_no_more(pipe->tail);
     look_for_writers(pipe);
-}
-
-/* ---- another configuration ---- */
-
-/* What has no verdict by then is sent again. */
-static void change(struct pipeline *pipe)
-{
-    int64_t wait_ns = globals_of(pipe)->shutdown_ns;
-    supervisor_tell_reloading();
-    pipe->end->is_changing = true;
-    end_within(pipe, wait_ns < CHANGE_NS ? wait_ns : CHANGE_NS);
-    take_the_last(pipe);
-}
-
-static void told_to_reload(void *arg, int signo)
-{
-    struct pipeline *pipe = arg;
-    (void)signo;
-    if (pipe->end_ns)
-        return; /* it is going anyway */
-    pipe->status.config_ok = pipe->conf->reload(pipe->conf->arg, true);
-    if (pipe->status.config_ok)
-        change(pipe);
-}
-
-/* Is what is wrong with the configuration mended? */
-static void recheck(void *arg)
-{
-    struct pipeline *pipe = arg;
-    static struct log_limit limit;
-    log_limited(&limit, SAY_NS, LOG_ERROR, "pipeline", "NOTHING IS DELIVERED, lines are kept: %s",
-                pipe->conf->trouble);
-    if (pipe->conf->reload(pipe->conf->arg, false))
-        change(pipe);
-    else
-        loop_set_timer(pipe->loop, &pipe->recheck, RECHECK_NS);
 }
 
 /* ---- the supervisor ---- */
@@ -237,17 +221,14 @@ int stopping_init(struct pipeline *pipe, struct err *err)
 {
     pipe->deadline = (struct loop_timer) {.fire = deadline_passed, .arg = pipe};
     pipe->look = (struct loop_timer) {.fire = look_for_writers, .arg = pipe};
-    pipe->recheck = (struct loop_timer) {.fire = recheck, .arg = pipe};
     pipe->watchdog = (struct loop_timer) {.fire = feed_watchdog, .arg = pipe};
     pipe->check_end = (struct loop_task) {.run = check_end, .arg = pipe};
-    if (pipe->conf->trouble)
-        loop_set_timer(pipe->loop, &pipe->recheck, 0);
     if (supervisor_watchdog_ns())
         loop_set_timer(pipe->loop, &pipe->watchdog, 0);
     if (loop_signal(pipe->loop, SIGTERM, told_to_stop, pipe, err) ||
         loop_signal(pipe->loop, SIGINT, told_to_stop, pipe, err))
         return -1;
-    return loop_signal(pipe->loop, SIGHUP, told_to_reload, pipe, err);
+    return changing_init(pipe, err);
 }
 
 /* ---- behind the loop ---- */

@@ -66,6 +66,16 @@ uint64_t tail_unread_bytes(const struct tail *tail)
     return bytes;
 }
 
+bool tail_has_nameless(const struct tail *tail, bool is_needed)
+{
+    for (const struct dir *dir = &tail->homeless; dir;
+         dir = dir == &tail->homeless ? tail->dirs : dir->next)
+        for (const struct file *file = dir->files; file; file = file->next)
+            if (!file->name && (is_needed || unread(file) > 0))
+                return true;
+    return false;
+}
+
 void tail_expect_no_more(struct tail *tail)
 {
     tail->once = true;

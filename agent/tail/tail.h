@@ -131,6 +131,9 @@ size_t tail_writers(struct tail *tail, const char **example);
 /* In the open files, and not handed on. */
 uint64_t tail_unread_bytes(const struct tail *tail);
 
+/* Is a file open that has no name here any more, and whose rest is not read (or, is_needed, that may have to be read again)? */
+bool tail_has_nameless(const struct tail *tail, bool is_needed);
+
 /* From now on tail_read_to_end takes the end of a file without a writer as its end: a last line without a newline counts. */
 void tail_expect_no_more(struct tail *tail);
 

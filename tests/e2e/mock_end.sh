@@ -3,7 +3,7 @@
 # on a machine where they stay; with brokers that never come back, what is left is counted to the byte.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-start_broker together:3 other-user:3 rest:1 gone:1 job:1 stays:1
+start_broker together:3 other-user:3 rest:1 gone:1 job:1 stays:1 reopens:1 reloading:3
 
 fresh() { # TOPIC [EXTRA YAML]
     TOPIC=$1
@@ -100,11 +100,51 @@ stays() {
     ended
     check "a writer that stays: it was there to the end" kill "$writer"
     says "a writer that stays: said, by name" "app.log: what is written from now on is not read" "$LOG"
-    if [[ $STATUS == 4 ]]; then
-        says "a writer that stays: what it still wrote is counted" "bytes" "$DIR/termination"
-    else
-        equals "a writer that stays: status 0 or 4" 0 "$STATUS"
-    fi
+    equals "a writer that stays: the status tells" 4 "$STATUS"
+    says "a writer that stays: so does the termination message" "1 files were still written to" "$DIR/termination"
+}
+
+# A writer that opens its log for each few lines: between two it is not seen, and not over.
+reopens() {
+    fresh reopens
+    sidecar
+    local i
+    for ((i = 0; i < 20; i++)); do
+        "$TOOLS/linewriter" -f "$DIR/log/app.log" -S $((i * 50)) -n 50 >/dev/null
+        sleep 0.1
+    done &
+    local writer=$!
+    sleep 0.5
+    told_to_stop
+    wait "$writer"
+    ended
+    equals "a writer that reopens: ended with status 0" 0 "$STATUS"
+    collect 1000 -i 2 -T 30
+    equals "a writer that reopens: nothing is lost" 0 "$(verdict lost)"
+}
+
+# Told to stop while another configuration waits for brokers that are away.
+reloading() {
+    fresh reloading
+    sidecar
+    collect_live 6000 -i 30 -T 60
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 6000 -R 1500 -r 50000 >/dev/null &
+    local writer=$!
+    sleep 1
+    broker down all
+    until_true 20 log_has "no broker can be reached" || not_ok "reloading: the brokers are away"
+    echo "tags: [another]" >>"$DIR/posta.yml"
+    kill -HUP "$PID"
+    until_true 10 log_has "read again, and taken" || not_ok "reloading: the configuration is taken"
+    told_to_stop
+    sleep 1
+    broker up all
+    wait "$writer"
+    ended
+    judge_live
+    equals "told to stop during a reload: status 0" 0 "$STATUS"
+    equals "told to stop during a reload: nothing is lost" 0 "$(verdict lost)"
+    equals "told to stop during a reload: the next one follows the writers" 1 "$(grep -c 'no writer is left' "$LOG")"
 }
 
 # The brokers are gone for good.
@@ -145,6 +185,8 @@ together
 other_user
 rest
 stays
+reopens
+reloading
 gone sidecar 4
 gone host 0
 job

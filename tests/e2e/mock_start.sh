@@ -3,7 +3,7 @@
 # once; SIGHUP takes a good one without losing or repeating a line, and a wrong one not at all.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-start_broker cert:1 key:1 yaml:1 half:1 hup:1 spool:1
+start_broker cert:1 key:1 yaml:1 half:1 hup:1 spool:1 port:1 copy:3
 
 fresh() { # TOPIC
     TOPIC=$1
@@ -20,11 +20,11 @@ good() {
 }
 mend() { cp "$DIR/good.yml" "$DIR/new.yml" && mv "$DIR/new.yml" "$DIR/posta.yml"; }
 write_lines() { "$TOOLS/linewriter" -f "$DIR/log/app.log" "$@" >/dev/null; }
-starts_degraded() { # NAME
+starts_degraded() { # NAME TROUBLE [HOW]
     ledger_balances
     : >"$LOG"
     start_posta --role sidecar
-    check "$1: a sidecar runs, and says what is wrong" until_true 20 log_has "NOTHING IS DELIVERED, lines are kept: $2"
+    check "$1: a sidecar runs, and says what is wrong" until_true 20 log_has "NOTHING IS DELIVERED, ${3:-lines are kept}: $2"
 }
 # The configuration was mended while posta runs: it finds that by itself.
 comes_back() { # NAME LINES
@@ -74,7 +74,7 @@ broken_yaml() {
     ledger_balances
     : >"$LOG"
     start_posta --role sidecar --path.data "$DIR/data"
-    check "broken YAML: a sidecar runs" until_true 20 log_has "NOTHING IS DELIVERED"
+    check "broken YAML: a sidecar runs" until_true 20 log_has "NOTHING IS DELIVERED, AND NOTHING IS READ"
     check "broken YAML: with its spool where it belongs" test -s "$DIR/data/spool/lock"
     write_lines -n 200
     mend
@@ -85,7 +85,7 @@ broken_yaml() {
 half() {
     fresh half
     sed -i "s|^output.kafka:|  - {type: filestream, id: bad, paths: [$DIR/log/other.log], rotation.mode: managed}\n&|" "$DIR/posta.yml"
-    starts_degraded "one bad input" "$DIR/posta.yml:"
+    starts_degraded "one bad input" "$DIR/posta.yml:" "lines are kept, but not those of inputs with an error"
     write_lines -n 300
     check "one bad input: lines of the other are kept" until_true 20 log_has "spool.bytes_in=64200"
     mend
@@ -120,6 +120,42 @@ hup() {
 }
 counts() { (($(grep -cF -- "$1" "$LOG") >= $2)); }
 
+# What passes every check and cannot be started after all: the old one goes on.
+cannot_start() {
+    local other=$((20000 + RANDOM % 10000))
+    fresh port
+    start_posta_and_wait
+    "$TOOLS/badweb" "$other" mute >/dev/null 2>&1 &
+    sleep 0.3
+    printf 'http: {enabled: true, port: %s}\n' "$other" >>"$DIR/posta.yml"
+    kill -HUP "$PID"
+    check "cannot start: it is said, and the old one goes on" until_true 20 log_has "cannot be started, the old one goes on"
+    write_lines -n 100
+    check "cannot start: it delivers" until_true 20 log_has "sender.lines_delivered=100"
+    stop_posta
+    equals "cannot start: ended with status 0" 0 $?
+}
+
+# With the spool full and the brokers away, a log that is deleted is only to be had through the open file: a change waits for it.
+only_copy() {
+    fresh copy
+    printf 'queue.disk: {max_size: 1MB, segment_size: 64KB}\n' >>"$DIR/posta.yml"
+    sed -i 's/^    id: app/&\n    message_max_bytes: 64KB/' "$DIR/posta.yml"
+    broker down all
+    start_posta_and_wait
+    collect_live 10000 -i 30 -T 90
+    write_lines -n 10000
+    until_true 20 log_has "is full" || not_ok "only copy: the spool is full"
+    rm "$DIR/log/app.log"
+    kill -HUP "$PID"
+    check "only copy: the change waits" until_true 20 log_has "the new configuration waits for that"
+    broker up all
+    check "only copy: and comes" until_true 60 counts "tail: watching" 2
+    judge_live
+    stop_posta
+    equals "only copy: nothing is lost" 0 "$(verdict lost)"
+}
+
 # Not even a spool: a sidecar stays, and goes when it is told to.
 no_spool() {
     fresh spool
@@ -131,6 +167,7 @@ no_spool() {
     kill -TERM "$PID"
     wait "$PID"
     equals "no spool: ... until it is told to stop" 2 $?
+    check "no spool: ... and leaves the reason" test -s "$DIR/termination"
     PID=
 }
 
@@ -139,4 +176,6 @@ unknown_key
 broken_yaml
 half
 hup
+cannot_start
+only_copy
 no_spool
