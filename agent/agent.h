@@ -444,7 +444,8 @@ const struct latency *sender_latency(const struct sender *sender);
 int64_t sender_oldest_ms(struct sender *sender);
 /* What the start found in the spool is not all counted yet. */
 bool sender_is_counting(const struct sender *sender);
-/* Count what waits and compare it with the ledger; for the end. What does not balance is said. */
+/* Count what waits, for 2 s at most, and compare it with the ledger; for the end. What does not balance is said. Where what the
+ * start found could not all be counted, sender_is_counting is true still. */
 void sender_prove(struct sender *sender);
 /* Lines of a chunk behind its first bytes, split as this input says; NULL = at LF. */
 uint64_t chunk_lines(const struct input_settings *in, const struct chunk *chunk, size_t skip);
@@ -615,7 +616,8 @@ struct pipeline_end {
     bool is_changing;      /* it made room for another configuration */
     int signo;             /* what told it to stop meanwhile: for the next one; 0 = nothing */
     size_t n_written;      /* files that had a writer to the end */
-    struct tally left;     /* taken in and not delivered */
+    struct tally left;     /* taken in and not delivered, */
+    bool is_at_least;      /* and more, that could not be counted */
     uint64_t unread_bytes; /* in the files, and not taken in */
 };
 int pipeline_run(const struct pipeline_config *config, struct pipeline_end *end,

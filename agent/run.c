@@ -152,8 +152,9 @@ static void go_back(struct run *run, const struct err *err)
 
 static void put_left(struct buf *text, const struct pipeline_end *end)
 {
-    buf_printf(text, "%llu lines (%llu bytes) that were read are not delivered",
-               (unsigned long long)end->left.lines, (unsigned long long)end->left.bytes);
+    buf_printf(text, "%s%llu lines (%llu bytes) that were read are not delivered",
+               end->is_at_least ? "at least " : "", (unsigned long long)end->left.lines,
+               (unsigned long long)end->left.bytes);
     if (end->unread_bytes)
         buf_printf(text, ", %llu bytes of the logs are not read",
                    (unsigned long long)end->unread_bytes);

@@ -4,7 +4,8 @@
  * sender when it comes there first. Each place that gets its verdict is booked. When all is delivered nothing may wait, and
  * when posta ends what waits is counted once more and compared.
  * Failure modes: damage took something: it waits for ever, until the spool is empty or posta ends; then it is booked as damaged.
- * So much waits at the end that counting would take long: it is left out.
+ * So much waits at the end that counting would take long, or it cannot be read: nothing is proven, and if what the start found is
+ * not all counted, sender_is_counting says so to the end.
  * On close: stock_free.
  */
 #include "sender.h"
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 
 enum { CENSUS_BYTES = 256 * 1024, PROOF_BYTES = 128 * 1024 * 1024 };
+#define PROOF_NS (2 * NS_PER_S)
 
 /* ---- lines ---- */
 
@@ -262,14 +264,12 @@ struct proof {
     struct sender *sender;
     struct tally *there;
     uint64_t n_bytes;
+    int64_t until_ns;
 };
 
 static void count_there(void *arg, const struct spool_item *item)
 {
     struct proof *proof = arg;
-    const struct stock *stock = &proof->sender->stock;
-    if (item->seq >= stock->counted_seq && item->seq < stock->start_seq)
-        return; /* not in the ledger yet */
     struct tally found = tally_of(proof->sender, item, (size_t)item->skip);
     struct tally *there = &proof->there[stock_row(proof->sender, item->src)];
     there->bytes += found.bytes;
@@ -290,13 +290,24 @@ static void take_off_done(const struct sender *sender, struct tally *there)
     }
 }
 
-/* 0 = all was counted. */
+/* What the start found, to its end. 0 = all was counted; so with count_all. */
+static int count_found(struct proof *proof, struct err *err)
+{
+    struct sender *sender = proof->sender;
+    int rc = sender->stock.census ? 1 : 0;
+    while (rc > 0 && clock_mono_ns() < proof->until_ns)
+        rc = spool_census_step(sender->stock.census, CENSUS_BYTES, visit, sender, err);
+    if (rc == 0)
+        end_census(sender);
+    return rc <= 0 ? rc : err_set(err, ERR_AGAIN, "more is waiting than can be counted in 2 s");
+}
+
 static int count_all(struct proof *proof, struct err *err)
 {
     struct sender *sender = proof->sender;
     struct spool_census *census = spool_census_new(sender->conf.spool, UINT64_MAX);
     int rc = 1;
-    while (rc > 0 && proof->n_bytes < PROOF_BYTES)
+    while (rc > 0 && proof->n_bytes < PROOF_BYTES && clock_mono_ns() < proof->until_ns)
         rc = spool_census_step(census, CENSUS_BYTES, count_there, proof, err);
     spool_census_free(census);
     take_off_done(sender, proof->there);
@@ -306,13 +317,14 @@ static int count_all(struct proof *proof, struct err *err)
 void sender_prove(struct sender *sender)
 {
     struct ledger *ledger = sender->conf.ledger;
-    struct proof proof = {.sender = sender};
+    struct proof proof = {.sender = sender, .until_ns = clock_mono_ns() + PROOF_NS};
     struct err err;
     if (!ledger)
         return;
-    stock_free(sender);
     proof.there = mem_zero(ledger->n_rows, sizeof *proof.there);
-    int rc = count_all(&proof, &err);
+    int rc = count_found(&proof, &err);
+    if (rc == 0)
+        rc = count_all(&proof, &err);
     if (rc == 0)
         check_all(sender, proof.there);
     free(proof.there);

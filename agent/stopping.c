@@ -233,12 +233,18 @@ int stopping_init(struct pipeline *pipe, struct err *err)
 
 /* ---- behind the loop ---- */
 
+static void prove_sender(struct pipeline *pipe, struct sender *sender)
+{
+    sender_prove(sender);
+    pipe->end->is_at_least |= sender_is_counting(sender);
+}
+
 static void prove_ledger(struct pipeline *pipe)
 {
-    sender_prove(pipe->logs.sender);
+    prove_sender(pipe, pipe->logs.sender);
     for (enum event_lane no = 0; no < EVENT_LANES; no++)
         if (pipeline_lane(pipe, no))
-            sender_prove(pipeline_lane(pipe, no)->sender);
+            prove_sender(pipe, pipeline_lane(pipe, no)->sender);
     for (unsigned i = 0; i < pipe->ledger.n_rows; i++) {
         struct tally waiting = ledger_waiting(&pipe->ledger.rows[i]);
         pipe->end->left.lines += waiting.lines;

@@ -89,6 +89,49 @@ static void a_start_counts_all_segments(void **state)
     assert_int_equal(waiting(rig).lines, 5000);
 }
 
+/* Told to stop before the loop has turned: nothing is left to the next start to find out. */
+static void an_end_counts_to_the_end(void **state)
+{
+    struct rig *rig = *state;
+    fill(rig, 5000);
+    rig->fake.n_room = 0;
+    start(rig);
+    sender_prove(rig->sender);
+    assert_false(sender_is_counting(rig->sender));
+    assert_int_equal(waiting(rig).lines, 5000);
+    assert_int_equal(waiting(rig).bytes, 30000);
+}
+
+static int64_t late_ns(void)
+{
+    return now_ns += 3 * NS_PER_S;
+}
+
+static void an_end_does_not_count_for_ever(void **state)
+{
+    static const struct clock_ops slow = {.mono_ns = late_ns, .wall_ns = wall_ns};
+    struct rig *rig = *state;
+    fill(rig, 5000);
+    rig->fake.n_room = 0;
+    start(rig);
+    clock_set(&slow);
+    sender_prove(rig->sender);
+    assert_true(sender_is_counting(rig->sender));
+}
+
+static void what_cannot_be_counted_is_not_nothing(void **state)
+{
+    static const struct fs_fault fault = {.call = FS_OPEN, .nth = 1, .times = -1, .fail = EIO};
+    struct rig *rig = *state;
+    fill(rig, 5000);
+    rig->fake.n_room = 0;
+    start(rig);
+    fs_set_faults(&fault, 1);
+    turn(rig, 5);
+    sender_prove(rig->sender);
+    assert_true(sender_is_counting(rig->sender));
+}
+
 /* The sender is faster, and segments go while the census is in them. */
 static void delivered_while_it_is_counted(void **state)
 {
@@ -230,11 +273,19 @@ static void how_long_it_took(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(it_says_what_is_wrong),        CASE(sources_have_rows),
-        SMALL(a_start_counts_all_segments), SMALL(delivered_while_it_is_counted),
-        SMALL(dropped_while_it_is_counted), CASE(in_the_middle_of_a_chunk),
-        SMALL(of_logs_that_are_gone),       SMALL(damage_is_booked),
-        SMALL(damage_of_what_was_taken_in), CASE(how_long_it_took),
+        CASE(it_says_what_is_wrong),
+        CASE(sources_have_rows),
+        SMALL(a_start_counts_all_segments),
+        SMALL(an_end_counts_to_the_end),
+        SMALL(an_end_does_not_count_for_ever),
+        SMALL(what_cannot_be_counted_is_not_nothing),
+        SMALL(delivered_while_it_is_counted),
+        SMALL(dropped_while_it_is_counted),
+        CASE(in_the_middle_of_a_chunk),
+        SMALL(of_logs_that_are_gone),
+        SMALL(damage_is_booked),
+        SMALL(damage_of_what_was_taken_in),
+        CASE(how_long_it_took),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
