@@ -1,4 +1,5 @@
-/* ledger.h: what became of every byte and line that was read, by input, since the start of this process.
+/* ledger.h: what became of every byte and line that was read, by input, since the start of this pipeline: it begins
+ * anew when SIGHUP brings another configuration, which finds in the spool what waited.
  *
  *     read = spooled + dropped_newest
  *     recovered + spooled + healed = delivered + known + filtered + dead + dropped_oldest + damaged + waiting
