@@ -440,7 +440,7 @@ struct latency {
 };
 double latency_step_s(unsigned step);
 const struct latency *sender_latency(const struct sender *sender);
-/* Age of the oldest line without a verdict among those taken from the spool; 0 = none. */
+/* Age of the oldest line without a verdict, or of what is next in the spool where none is taken from it; 0 = none. */
 int64_t sender_oldest_ms(struct sender *sender);
 /* What the start found in the spool is not all counted yet. */
 bool sender_is_counting(const struct sender *sender);

@@ -184,6 +184,8 @@ struct stock {
     struct latency latency;
     int64_t turn_ns; /* of this wake-up: */
     uint32_t turn_cs;
+    int64_t oldest_ns; /* when the data at this record was read; 0 = not known */
+    uint64_t oldest_seq;
 };
 void stock_init(struct sender *sender);
 void stock_free(struct sender *sender);

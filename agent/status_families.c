@@ -57,8 +57,7 @@ const struct metric_family families[FAMILIES] = {
                         "Bytes waiting in memory (queue.mem)."},
     [F_SPOOL_SEGMENTS] = {"posta_spool_segments", METRIC_GAUGE, "spool", "Files of the spool."},
     [F_SPOOL_AGE] = {"posta_spool_oldest_event_age_seconds", METRIC_GAUGE, "spool",
-                     "How long ago the oldest line that is taken from the spool and has no verdict "
-                     "was read; 0: none."},
+                     "How long ago the oldest line without a verdict was read; 0: none."},
     [F_SPOOL_SYNCS] = {"posta_spool_syncs", METRIC_COUNTER, "spool",
                        "Times data was made durable."},
     [F_SPOOL_DAMAGED] = {"posta_spool_damaged_bytes", METRIC_COUNTER, "spool",

@@ -156,16 +156,16 @@ double latency_step_s(unsigned step)
 }
 
 /* A clock that was set back makes no age. */
-static uint32_t age_cs(struct sender *sender, const struct place *place)
+static uint32_t age_cs(struct sender *sender, uint32_t read_cs)
 {
-    int32_t age = (int32_t)(now_cs(sender) - place->read_cs);
+    int32_t age = (int32_t)(now_cs(sender) - read_cs);
     return age > 0 ? (uint32_t)age : 0;
 }
 
 static void note_latency(struct sender *sender, const struct place *place)
 {
     struct latency *latency = &sender->stock.latency;
-    uint32_t age = age_cs(sender, place);
+    uint32_t age = age_cs(sender, place->read_cs);
     unsigned step = 0;
     while (step < LATENCY_STEPS && age > latency_cs[step])
         step++;
@@ -214,13 +214,28 @@ bool stock_is_row_of(const struct sender *sender, unsigned row)
     return sender->conf.has_events ? is_lane && lane == (unsigned)sender->conf.lane : !is_lane;
 }
 
+/* Nothing is taken from the spool: the record at the cursor, which is looked up once. */
+static int64_t oldest_untaken_ms(struct sender *sender)
+{
+    struct stock *stock = &sender->stock;
+    struct spool_pos cursor = spool_cursor(sender->conf.spool);
+    if (spool_is_drained(sender->conf.spool))
+        return 0;
+    if (stock->oldest_ns == 0 || cursor.seq != stock->oldest_seq)
+        stock->oldest_ns = spool_oldest_ns(sender->conf.spool);
+    stock->oldest_seq = cursor.seq;
+    return stock->oldest_ns ? (int64_t)age_cs(sender, stock_time(stock->oldest_ns)) * 10 : 0;
+}
+
 int64_t sender_oldest_ms(struct sender *sender)
 {
     const struct window *win = &sender->win;
+    if (win->first == win->next)
+        return oldest_untaken_ms(sender);
     for (uint64_t n = win->first; n < win->next; n++) {
         const struct place *place = window_place(win, n);
         if (place->is_line && !place->is_done)
-            return (int64_t)age_cs(sender, place) * 10;
+            return (int64_t)age_cs(sender, place->read_cs) * 10;
     }
     return 0;
 }

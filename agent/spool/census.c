@@ -130,6 +130,26 @@ int spool_census_step(struct spool_census *census, size_t max_bytes, spool_visit
     return 0;
 }
 
+static void note_oldest(void *arg, const struct spool_item *item)
+{
+    int64_t *read_ns = arg;
+    *read_ns = *read_ns ? *read_ns : item->chunk.read_ns;
+}
+
+int64_t spool_oldest_ns(struct spool *spool)
+{
+    struct spool_census census = {.spool = spool,
+                                  .scan = SCAN_INIT,
+                                  .next_seq = spool->cursor.pos.seq,
+                                  .end_seq = UINT64_MAX};
+    struct err ignored; /* then it is not known */
+    int64_t read_ns = 0;
+    while (!read_ns && spool_census_step(&census, 1, note_oldest, &read_ns, &ignored) > 0)
+        continue;
+    leave(&census);
+    return read_ns;
+}
+
 struct spool_census *spool_census_new(struct spool *spool, uint64_t end_seq)
 {
     struct spool_census *census = mem_zero(1, sizeof *census);

@@ -217,6 +217,10 @@ int spool_census_step(struct spool_census *census, size_t max_bytes, spool_visit
 /* Before spool_close. NULL is fine. */
 void spool_census_free(struct spool_census *census);
 
+/* When the oldest data that is not delivered was read; 0 = there is none, or it cannot be read now. Reads all of its segment that
+ * stands before it. */
+int64_t spool_oldest_ns(struct spool *spool);
+
 /* The record that spool_next would look for. */
 uint64_t spool_reading(const struct spool *spool);
 

@@ -268,6 +268,22 @@ static void how_long_it_took(void **state)
         assert_true(latency_step_s(i) > latency_step_s(i - 1));
 }
 
+/* With exactly_once nothing is taken from the spool before the broker has said where to go on. */
+static void how_long_it_waits_untaken(void **state)
+{
+    struct rig *rig = *state;
+    struct err err;
+    struct chunk old = {.read_ns = wall_ns() - 5 * NS_PER_S, .bytes = "12\n", .len = 3, .to = 3};
+    rig->fake.keeps_marks = true;
+    start(rig);
+    assert_int_equal(sender_oldest_ms(rig->sender), 0);
+    assert_int_equal(take_in(rig, rig->src, &old, &err), 0);
+    put_numbers(rig, 13, 16);
+    turn(rig, 3);
+    assert_int_equal(sender_oldest_ms(rig->sender), 5000);
+    assert_int_equal(sender_oldest_ms(rig->sender), 5000);
+}
+
 #define SMALL(name) cmocka_unit_test_setup_teardown(name, small_segments, usual_segments)
 
 int main(void)
@@ -286,6 +302,7 @@ int main(void)
         SMALL(damage_is_booked),
         SMALL(damage_of_what_was_taken_in),
         CASE(how_long_it_took),
+        CASE(how_long_it_waits_untaken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
