@@ -67,6 +67,7 @@ int main(int argc, char **argv)
     signal(SIGIO, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     mem_set_end(end_without_memory);
+    (void)process_begin(); /* now */
     if (cli_parse(argc, argv, commands, &args, &err)) {
         fprintf(stderr, "posta: %s\n", err.text);
         cli_free(&args);

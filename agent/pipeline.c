@@ -253,8 +253,7 @@ static void fill_status(struct pipeline *pipe)
                                           .arg = pipe,
                                           .config_ok = !trouble,
                                           .trouble = trouble,
-                                          .config_ok_s = trouble ? 0 : clock_wall_ns() / NS_PER_S,
-                                          .start_ns = clock_mono_ns()};
+                                          .config_ok_s = trouble ? 0 : clock_wall_ns() / NS_PER_S};
 }
 
 /* Asked from the first turn of the loop on. A sidecar goes on without it: its lines come first. */

@@ -23,7 +23,6 @@ struct agent_status {
     bool config_ok;      /* the configuration in use is the one that was given last */
     const char *trouble; /* why lines are only kept and nothing is delivered; NULL = none */
     int64_t config_ok_s; /* when it was read, since the epoch; 0 = it is not */
-    int64_t start_ns;    /* monotonic */
 };
 
 /* status.c */

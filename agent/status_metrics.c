@@ -61,9 +61,8 @@ static void put_process(struct page *page)
 {
     struct process_own own;
     process_own(&own);
-    int64_t up_ns = loop_now(page->status->loop) - page->status->start_ns;
     page_one_double(page, F_PROCESS_CPU, own.user_s + own.system_s);
-    page_one_double(page, F_PROCESS_START, (double)(clock_wall_ns() - up_ns) / 1e9);
+    page_one_double(page, F_PROCESS_START, (double)process_begin()->wall_ns / 1e9);
     page_one(page, F_PROCESS_RSS, own.rss_bytes);
     page_one(page, F_PROCESS_SIZE, own.size_bytes);
     page_one(page, F_PROCESS_FDS, own.n_descriptors);

@@ -58,7 +58,7 @@ static void put_beat(struct buf *out, const struct agent_status *status)
     put_member(out, "name", "filebeat");
     put_member(out, "version", POSTA_VERSION);
     buf_printf(out, ",\"uptime\":{\"ms\":%lld}},\"memstats\":{\"rss\":%llu}}",
-               (long long)((loop_now(status->loop) - status->start_ns) / NS_PER_MS),
+               (long long)((clock_mono_ns() - process_begin()->mono_ns) / NS_PER_MS),
                (unsigned long long)own.rss_bytes);
 }
 

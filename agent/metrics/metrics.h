@@ -60,6 +60,11 @@ struct process_own {
     uint64_t n_descriptors, descriptors_soft, descriptors_hard;
 };
 void process_own(struct process_own *own);
+/* When this process began, by both clocks: the first call, from main, notes it, and nothing moves it. */
+struct process_begin {
+    int64_t wall_ns, mono_ns;
+};
+const struct process_begin *process_begin(void);
 
 /* ---- text.c: taking the kernel's texts apart; nothing is copied ---- */
 

@@ -2,6 +2,7 @@
 #include "process.h"
 
 #include <posta/err.h>
+#include <posta/loop.h>
 
 #include <stdio.h>
 #include <sys/resource.h>
@@ -30,6 +31,14 @@ static void take_stat(const struct metric_env *env, struct process_own *own)
         own->rss_bytes = p.rss_pages * (uint64_t)sysconf(_SC_PAGESIZE);
     }
     buf_free(&text);
+}
+
+const struct process_begin *process_begin(void)
+{
+    static struct process_begin begin;
+    if (begin.wall_ns == 0)
+        begin = (struct process_begin) {.wall_ns = clock_wall_ns(), .mono_ns = clock_mono_ns()};
+    return &begin;
 }
 
 void process_own(struct process_own *own)

@@ -239,9 +239,11 @@ refused() {
     stop_posta
 }
 
+began_at() { answer /metrics | grep '^process_start_time_seconds '; }
+
 # A sidecar with a wrong configuration keeps lines: it is ready, and says what is wrong.
 degraded() {
-    local port
+    local port began
     config logs-unix "port: 0"
     cp "$DIR/posta.yml" "$DIR/good.yml"
     echo "output.kafka.hots: x" >>"$DIR/posta.yml"
@@ -252,10 +254,12 @@ degraded() {
     says "... but it says what is wrong" "ok: nothing is delivered: " <(answer /readyz)
     equals "... as a metric too" 0 "$(metric posta_config_last_reload_successful)"
     cp "$DIR/good.yml" "$DIR/posta.yml"
+    began=$(began_at)
     kill -HUP "$PID"
     check "mended: all is delivered, under a new ledger" until_true 30 in_ledger_is delivered 500
     equals "... nothing is to be said" ok "$(answer /readyz)"
     equals "... the metric is 1" 1 "$(metric posta_config_last_reload_successful)"
+    equals "... and the process began when it began" "$began" "$(began_at)"
     echo "output.kafka.hots: x" >>"$DIR/posta.yml"
     kill -HUP "$PID"
     check "made wrong while it works: the metric says so" until_true 10 is_metric posta_config_last_reload_successful 0
