@@ -2,7 +2,9 @@
  * restarted, nor a web server taken out of its service.
  *
  * Healthy: the loop turns (it answers), and what is read can be written to the spool. A spool that is full is fine.
- * Ready: lines are kept: every input can look into its folders, and posta was not told to stop. A sidecar whose configuration is
+ * Ready: lines are kept: every input can look into its folders, does not only meet logs that it may not open, and posta was not
+ * told to stop. Once a log could be opened, another that cannot is said and no more: a rotation that makes a log with another mode
+ * is to take no web server out of its service. A sidecar whose configuration is
  * wrong says so, and is ready all the same if it has inputs that keep their lines.
  */
 #include "status.h"
@@ -78,6 +80,24 @@ static bool are_attached(const struct agent_status *status, struct buf *why)
     return true;
 }
 
+/* An input that meets only logs that it may not open is a mistake that should not be rolled out. */
+static bool are_opened(const struct agent_status *status, struct buf *why)
+{
+    bool are = true;
+    for (size_t i = 0; i < status->settings->n_inputs; i++) {
+        struct buf first = BUF_INIT;
+        size_t n = tail_refused(status->tail, i, &first);
+        if (n > 0) {
+            buf_printf(why, "%sinput %s: %zu log%s not read: %s", why->len ? "; " : "",
+                       status->settings->inputs[i].tail.id, n, n == 1 ? " is" : "s are",
+                       buf_str(&first));
+            are &= tail_input_stats(status->tail, i)->files_followed > 0;
+        }
+        buf_free(&first);
+    }
+    return are;
+}
+
 bool status_is_ready(void *arg, struct buf *why)
 {
     const struct agent_status *status = arg;
@@ -85,10 +105,10 @@ bool status_is_ready(void *arg, struct buf *why)
         buf_puts(why, status->is_stopping ? "stopping" : "starting");
         return false;
     }
-    if (!are_attached(status, why))
+    if (!are_attached(status, why) || !are_opened(status, why))
         return false;
     if (status->trouble)
-        buf_printf(why, "nothing is delivered: %s", status->trouble);
+        buf_printf(why, "%snothing is delivered: %s", why->len ? "; " : "", status->trouble);
     return !status->trouble || status->settings->n_inputs > 0;
 }
 

@@ -12,6 +12,9 @@ const struct metric_family families[FAMILIES] = {
     [F_INPUT_BYTES] = {"posta_input_bytes", METRIC_COUNTER, "input", "Bytes read from logs."},
     [F_INPUT_LINES] = {"posta_input_lines", METRIC_COUNTER, "input", "Lines read from logs."},
     [F_INPUT_FILES] = {"posta_input_files_open", METRIC_GAUGE, "input", "Files open now."},
+    [F_INPUT_REFUSED] = {"posta_input_files_refused", METRIC_GAUGE, "input",
+                         "Files that match and cannot be opened: no permission and the like; the "
+                         "log says why. Must stay 0."},
     [F_INPUT_LAG] = {"posta_input_lag_bytes", METRIC_GAUGE, "input",
                      "Bytes in open files that are not read yet, unfinished lines too."},
     [F_SOURCE_LAG] =

@@ -43,6 +43,17 @@ static void put_attached(struct page *page)
     }
 }
 
+static void put_refused(struct page *page)
+{
+    page_begin(page, F_INPUT_REFUSED);
+    for (size_t i = 0; i < page->status->settings->n_inputs; i++) {
+        const struct metric_label labels[] = {{"input", input_id(page, i)}, {NULL, NULL}};
+        struct buf why = BUF_INIT;
+        page_put(page, labels, tail_refused(page->status->tail, i, &why));
+        buf_free(&why);
+    }
+}
+
 /* ---- how far behind ---- */
 
 struct lag {
@@ -122,6 +133,7 @@ void page_inputs(struct page *page)
         return;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         put_inputs(page, rows[i].family, rows[i].at);
+    put_refused(page);
     put_lost_bytes(page);
     put_attached(page);
     put_lag(page);

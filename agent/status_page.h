@@ -13,6 +13,7 @@ enum family {
     F_INPUT_BYTES,
     F_INPUT_LINES,
     F_INPUT_FILES,
+    F_INPUT_REFUSED,
     F_INPUT_LAG,
     F_SOURCE_LAG,
     F_INPUT_ATTACHED,

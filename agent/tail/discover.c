@@ -5,7 +5,7 @@
  * A rotated generation of a log (access.log.1 of access.log) is taken in too, if it was born after posta
  * began to follow that log: it was renamed before posta could look, or while posta was not running. What may be a copy of
  * a log, compressed or not, is looked at first (copy.c). A file that was read in part goes on under any name in its folder.
- * Failure modes: not allowed to open: said with owner and mode, tried again when its permissions change and at each
+ * Failure modes: not allowed to open: said with owner and mode, counted (refused.c), tried again when its permissions change and at each
  * rescan; a position is never forgotten for it. The spool is full: the folder is looked at again later.
  * On close: nothing; file.c closes.
  */
@@ -209,13 +209,19 @@ static void say_twice_claimed(const struct dir *dir, const char *name, const str
                         path, claim->input->conf->id, in->conf->id);
 }
 
-static void note_trouble(struct tail *tail, const struct dir *dir, const char *name,
-                         const char *path, const struct err *err)
+/* What a log may have been rotated to is none of the input's names: it may be from before posta. */
+static void note_trouble(struct tail *tail, struct dir *dir, const char *name,
+                         const struct claim *claim, const char *path, const struct err *err)
 {
-    if (err->kind == ERR_CORRUPT)
+    refused_forget(tail, path);
+    if (err->kind == ERR_CORRUPT) {
         lost_note_refused(tail, dir, name);
-    else if (err->kind && err->kind != ERR_GONE)
+    } else if (err->kind && err->kind != ERR_GONE) {
         say_not_opened(path, err);
+        dir->has_refused = true;
+        if (!claim->is_sibling)
+            refused_note(tail, claim->input, path, err);
+    }
 }
 
 bool discover_name(struct tail *tail, struct dir *dir, const char *name)
@@ -231,7 +237,7 @@ bool discover_name(struct tail *tail, struct dir *dir, const char *name)
     bool is_kept = fd >= 0 && take_in(tail, dir, name, &claim, &st, fd, &err);
     if (!is_kept)
         (void)fs_close(fd); /* read-only */
-    note_trouble(tail, dir, name, path, &err);
+    note_trouble(tail, dir, name, &claim, path, &err);
     free(path);
     return true;
 }
@@ -257,6 +263,6 @@ void discover_known(struct tail *tail, struct dir *dir, const char *name, struct
     bool is_it = fd >= 0 && file_id_of(fd, &id, &err) == 0 && file_id_equal(&id, &src->id);
     if (!is_it || !take_in_known(tail, dir, name, &claim, src, &st, fd))
         (void)fs_close(fd); /* read-only */
-    note_trouble(tail, dir, name, path, &err);
+    note_trouble(tail, dir, name, &claim, path, &err);
     free(path);
 }

@@ -119,6 +119,7 @@ struct file *file_follow(struct tail *tail, struct dir *dir, const char *name,
         file_mark_timed(tail, file);
     tail->stats.files_open++;
     stats_of(tail, input)->files_open++;
+    stats_of(tail, input)->files_followed++;
     log_info("tail", "%s/%s: following from byte %llu%s", dir->path, name,
              (unsigned long long)src->offset, file->is_rotated ? " (rotated)" : "");
     return file;

@@ -88,14 +88,14 @@ static int64_t mtime_of(const char *path)
 /* Nothing in it was made, renamed or removed since the last complete look. */
 static bool is_unchanged(const struct dir *dir, int64_t mtime_ns)
 {
-    return dir->is_listed && dir->is_trusted && !dir->has_links && mtime_ns == dir->mtime_ns &&
-           dir->listed_ns - mtime_ns > SETTLED_NS;
+    return dir->is_listed && dir->is_trusted && !dir->has_links && !dir->has_refused &&
+           mtime_ns == dir->mtime_ns && dir->listed_ns - mtime_ns > SETTLED_NS;
 }
 
 static void list_dir(struct tail *tail, struct dir *dir, DIR *stream)
 {
     dir->scan_no = ++tail->scan_no;
-    dir->has_links = false;
+    dir->has_links = dir->has_refused = false;
     errno = 0;
     for (struct dirent *entry; (entry = readdir(stream));) {
         look_at_entry(tail, dir, entry);

@@ -30,15 +30,16 @@ struct dir {
     int wd;    /* of the watch, -1 = none: looked at by the clock */
     dev_t dev; /* which folder it is: another may be mounted over it, or take its name */
     ino_t ino;
-    bool has_files;  /* an input has files in it */
-    bool is_trusted; /* its file system tells of every change */
-    bool is_late;    /* it came, or was replaced, while posta was running */
-    bool is_hot;     /* IN_MODIFY is off, its files are read by the clock while they grow */
-    bool has_grown;  /* in this pass */
-    bool is_active;  /* in tail->active */
-    bool needs_scan; /* in tail->to_scan */
-    bool is_listed;  /* the last scan saw all of it */
-    bool has_links;  /* names in it lead to files elsewhere, which may change without it */
+    bool has_files;   /* an input has files in it */
+    bool is_trusted;  /* its file system tells of every change */
+    bool is_late;     /* it came, or was replaced, while posta was running */
+    bool is_hot;      /* IN_MODIFY is off, its files are read by the clock while they grow */
+    bool has_grown;   /* in this pass */
+    bool is_active;   /* in tail->active */
+    bool needs_scan;  /* in tail->to_scan */
+    bool is_listed;   /* the last scan saw all of it */
+    bool has_links;   /* names in it lead to files elsewhere, which may change without it */
+    bool has_refused; /* a name in it could not be opened: that may end without a change of it */
     int64_t
         links_until_ns; /* looked at by the clock until then: a file went from behind its link */
     uint32_t
@@ -145,6 +146,7 @@ struct tail {
     struct list to_scan, active; /* folders */
     struct list doubts;          /* logs */
     struct list suspects;
+    struct list refused;     /* refused.c's */
     int64_t suspect_wait_ns; /* until they are looked at again */
     struct dir *look_at;     /* the same among the folders */
     struct buf block;        /* what a read goes into */
@@ -261,6 +263,14 @@ int open_log(const struct tail_input *conf, const char *path, struct stat *st,
 void say_not_opened(const char *path, const struct err *err);
 /* Open it again for writing, whatever its name is now. */
 int open_again_to_write(int fd, struct err *err) MUST_CHECK;
+
+/* ---- refused.c: names that could not be opened ---- */
+
+void refused_note(struct tail *tail, const struct input *input, const char *path,
+                  const struct err *err);
+/* It is looked at now. */
+void refused_forget(struct tail *tail, const char *path);
+void refused_free(struct tail *tail);
 
 /* ---- discover.c: names → files ---- */
 

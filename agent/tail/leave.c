@@ -58,7 +58,7 @@ static uint64_t unread(const struct file *file)
 
 uint64_t tail_unread_bytes(const struct tail *tail)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = tail_refused_bytes(tail);
     for (const struct dir *dir = &tail->homeless; dir;
          dir = dir == &tail->homeless ? tail->dirs : dir->next)
         for (const struct file *file = dir->files; file; file = file->next)

@@ -98,6 +98,7 @@ void tail_free(struct tail *tail)
     if (!tail)
         return;
     suspects_free(tail);
+    refused_free(tail);
     for (struct dir *dir = &tail->homeless; dir;
          dir = dir == &tail->homeless ? tail->dirs : dir->next)
         while (dir->files)

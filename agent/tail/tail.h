@@ -97,6 +97,7 @@ struct tail_input_stats {
     uint64_t rotations, truncations;
     uint64_t generations_lost, bytes_lost, bytes_given_up, lost_unknown;
     uint64_t bytes_cut; /* of over-long lines: not handed on */
+    uint64_t files_followed;
 };
 
 struct tail;
@@ -128,7 +129,7 @@ bool tail_read_to_end(struct tail *tail, int64_t until_ns);
  * writer's last write and its close lies nothing: if there is none, the next tail_read_to_end reads the last of them. */
 size_t tail_writers(struct tail *tail, const char **example);
 
-/* In the open files, and not handed on. */
+/* In the open files, and in those that could not be opened, and not handed on. */
 uint64_t tail_unread_bytes(const struct tail *tail);
 
 /* Is a file open that has no name here any more, and whose rest is not read (or, is_needed, that may have to be read again)? */
@@ -154,6 +155,11 @@ struct tail_behind {
 /* Of each open file; costs a system call for each. */
 void tail_behind(const struct tail *tail, void (*give)(void *arg, const struct tail_behind *behind),
                  void *arg);
+/* How many files there are that match and could not be opened when they were looked at last: no permission and the like. Why not
+ * the first of them is appended. Costs a system call for each. */
+size_t tail_refused(const struct tail *tail, size_t input, struct buf *why);
+/* What is in them, and was not read before. */
+uint64_t tail_refused_bytes(const struct tail *tail);
 /* Is it looked into all its folders? If not, why is appended. Those that are not there yet are waited for. */
 bool tail_is_attached(const struct tail *tail, size_t input, struct buf *why);
 

@@ -3,7 +3,7 @@
 # on a machine where they stay; with brokers that never come back, what is left is counted to the byte.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-start_broker together:3 other-user:3 rest:1 gone:1 job:1 stays:1 reopens:1 reloading:3
+start_broker together:3 other-user:3 refused:1 rest:1 gone:1 job:1 stays:1 reopens:1 reloading:3
 
 fresh() { # TOPIC [EXTRA YAML]
     TOPIC=$1
@@ -74,6 +74,37 @@ other_user() {
     equals "other user: nothing is lost" 0 "$(verdict lost)"
     says "other user: posta knows that no writer is left" "no writer is left" "$LOG"
 }
+
+# A log that posta may not open is not forgotten at the end.
+refused() {
+    if ((EUID != 0)) || ! command -v setpriv >/dev/null; then
+        skip "refused: it is counted at the end" "needs root and setpriv"
+        return
+    fi
+    fresh refused
+    printf 'http: {enabled: true, host: "unix://%s/data/s.sock"}\n' "$DIR" >>"$DIR/posta.yml"
+    mkdir "$DIR/data"
+    chmod 0755 "$DIR" "$DIR/log" && chown 65534 "$DIR/data" "$DIR/termination" && chmod 0644 "$DIR/posta.yml"
+    seq 1000 >"$DIR/log/app.log" && chmod 0600 "$DIR/log/app.log"
+    cp "$POSTA" "$DIR/posta"
+    : >"$LOG"
+    setpriv --reuid=65534 --regid=65534 --clear-groups --inh-caps=-all --bounding-set=-all \
+        "$DIR/posta" -c "$DIR/posta.yml" --role sidecar 2>>"$LOG" &
+    PID=$!
+    until_true 20 log_has "tail: watching" || not_ok "refused: posta is up"
+    equals "refused: not ready, and why" "503 input app: 1 log is not read: open $DIR/log/app.log: Permission denied" "$(ask /readyz)"
+    says "refused: a metric" 'posta_input_files_refused{input="app"} 1' <(ask /metrics)
+    seq 10 >"$DIR/log/app.log.new" && chmod 0644 "$DIR/log/app.log.new" && mv "$DIR/log/app.log.new" "$DIR/log/app.log"
+    check "refused: another in its place can be opened, and all is well" until_true 10 is_ready "200 ok"
+    seq 500 >"$DIR/log/app.log.new" && chmod 0600 "$DIR/log/app.log.new" && mv "$DIR/log/app.log.new" "$DIR/log/app.log"
+    check "refused: one later on is said, and posta is ready" until_true 10 is_ready "200 ok: input app: 1 log is not read: .*"
+    told_to_stop
+    ended
+    equals "refused: it is counted at the end" 4 "$STATUS"
+    says "refused: to the byte" "$(wc -c <"$DIR/log/app.log") bytes of the logs are not read" "$DIR/termination"
+}
+ask() { "$TOOLS/httpask" "$DIR/data/s.sock" get "$1" | sed -n '1s/HTTP[^ ]* \([0-9]*\).*/\1/p; 1,/^\r*$/d; p' | tr '\n' ' ' | sed 's/ $//'; } # PATH
+is_ready() { [[ $(ask /readyz) =~ ^$1$ ]]; }
 
 # What the last writer left without a newline is a line; so is what multiline holds back.
 rest() {
@@ -183,6 +214,7 @@ job() {
 
 together
 other_user
+refused
 rest
 stays
 reopens

@@ -8,12 +8,23 @@ static bool become_nobody(void)
     return setegid(NOBODY) == 0 && seteuid(NOBODY) == 0;
 }
 
+static size_t refused(const struct rig *rig)
+{
+    struct buf why = BUF_INIT;
+    size_t n = tail_refused(rig->tail, 0, &why);
+    assert_int_equal(n > 0, strstr(buf_str(&why), "access.log: Permission denied") != NULL);
+    buf_free(&why);
+    return n;
+}
+
 static int follow_as_nobody(struct rig *rig)
 {
     CHILD_CHECK(become_nobody());
     start(rig);
     settle(rig);
     CHILD_CHECK(rig->sink.n == 0);
+    CHILD_CHECK(refused(rig) == 1 && tail_refused_bytes(rig->tail) == 4);
+    CHILD_CHECK(tail_unread_bytes(rig->tail) == 4);
     CHILD_CHECK(log_has(rig,
                         "access.log: Permission denied: owner 0, group 0, mode 0640, but posta "
                         "runs as user 65534, group 65534: give posta that group, or make the "
@@ -21,6 +32,7 @@ static int follow_as_nobody(struct rig *rig)
     CHILD_CHECK(seteuid(0) == 0 && chmod(path_of(rig, "access.log"), 0644) == 0);
     CHILD_CHECK(become_nobody());
     CHILD_UNTIL(rig, has_bytes(rig, 0, "one\n"));
+    CHILD_CHECK(refused(rig) == 0 && tail_unread_bytes(rig->tail) == 0);
     stop(rig);
     return 0;
 }
@@ -45,13 +57,56 @@ static int keep_as_nobody(struct rig *rig)
     start(rig);
     look_again(rig);
     CHILD_CHECK(!rig->sink.made[0].is_forgotten && rig->sink.made[0].n_ends == 0);
-    CHILD_CHECK(seteuid(0) == 0 && chmod(path_of(rig, "access.log"), 0644) == 0);
+    CHILD_CHECK(refused(rig) == 1 && tail_refused_bytes(rig->tail) == 0);
+    CHILD_CHECK(seteuid(0) == 0);
     put(rig, "access.log", "two\n");
+    CHILD_CHECK(tail_refused_bytes(rig->tail) == 4);
+    CHILD_CHECK(chmod(path_of(rig, "access.log"), 0644) == 0);
     CHILD_CHECK(become_nobody());
     CHILD_UNTIL(rig, has_bytes(rig, 0, "one\ntwo\n"));
     CHILD_CHECK(rig->sink.n == 1);
     stop(rig);
     return 0;
+}
+
+static int refuse_as_nobody(struct rig *rig)
+{
+    CHILD_CHECK(become_nobody());
+    start(rig);
+    settle(rig);
+    CHILD_CHECK(refused(rig) == 1);
+    CHILD_CHECK(seteuid(0) == 0 && unlink(path_of(rig, "access.log")) == 0);
+    CHILD_CHECK(refused(rig) == 0 && tail_refused_bytes(rig->tail) == 0);
+    stop(rig);
+    return 0;
+}
+
+static void one_that_is_gone_is_not_refused(void **state)
+{
+    struct rig *rig = *state;
+    put(rig, "access.log", "one\n");
+    put(rig, "access.log.1", "what a rotation left before posta\n");
+    assert_int_equal(chmod(path_of(rig, "access.log"), 0600), 0);
+    assert_int_equal(chmod(path_of(rig, "access.log.1"), 0600), 0);
+    set_path(rig, "access.log");
+    in_child(rig, refuse_as_nobody);
+}
+
+static void no_descriptor_left_is_tried_again(void **state)
+{
+    struct rig *rig = *state;
+    static const struct fs_fault fault = {.call = FS_OPEN, .nth = 1, .times = -1, .fail = EMFILE};
+    struct buf why = BUF_INIT;
+    put(rig, "access.log", "one\n");
+    sleep(2); /* the folder is quiet */
+    fs_set_faults(&fault, 1);
+    follow_one(rig);
+    settle(rig);
+    assert_int_equal(tail_refused(rig->tail, 0, &why), 1);
+    buf_free(&why);
+    fs_set_faults(NULL, 0);
+    look_again(rig);
+    assert_true(has_bytes(rig, 0, "one\n"));
 }
 
 static void a_position_outlives_a_lost_permission(void **state)
@@ -235,6 +290,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         ON_BOTH(an_unreadable_file_is_said_and_tried_again),
+        ON_BOTH(one_that_is_gone_is_not_refused),
+        IN_MEMORY(no_descriptor_left_is_tried_again),
         ON_BOTH(a_position_outlives_a_lost_permission),
         ON_BOTH(symbolic_links_are_refused_unless_allowed),
         ON_BOTH(a_switched_symbolic_link_is_a_rotation),
