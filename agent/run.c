@@ -165,8 +165,8 @@ static int tell_end(const struct run *run, const struct pipeline_end *end)
 {
     struct buf text = BUF_INIT;
     bool is_sidecar = run->now->role == ROLE_SIDECAR;
-    bool is_left =
-        end->left.lines || (is_sidecar && (end->unread_bytes || end->n_written || *run->trouble));
+    bool is_left = end->left.lines || end->is_at_least ||
+                   (is_sidecar && (end->unread_bytes || end->n_written || *run->trouble));
     int status = end->status;
     if (end->status != EXIT_TOLD || !is_left || end->is_changing)
         return status;
