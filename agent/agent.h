@@ -604,6 +604,7 @@ struct pipeline;
 struct pipeline_config {
     const struct settings *settings;
     bool once;
+    bool is_old; /* there is a newer configuration, which could not be started */
     const char
         *trouble; /* why nothing can be delivered, lines are only kept; NULL = nothing is wrong */
     /* Is there another configuration, one that can be run? Asked for by a signal, or by the clock while there is trouble. */

@@ -251,7 +251,7 @@ static void fill_status(struct pipeline *pipe)
                                           .intake = &pipe->intake,
                                           .report = fill_report,
                                           .arg = pipe,
-                                          .config_ok = !trouble,
+                                          .config_ok = !trouble && !pipe->conf->is_old,
                                           .trouble = trouble,
                                           .config_ok_s = trouble ? 0 : clock_wall_ns() / NS_PER_S};
 }

@@ -23,8 +23,9 @@ enum { RETRY_S = 10 };
 struct run {
     const struct cli_args *args;
     struct settings *now;
-    struct settings *next;        /* good to go; NULL = none */
-    struct settings *before;      /* until `now` has started; NULL = none */
+    struct settings *next;   /* good to go; NULL = none */
+    struct settings *before; /* until `now` has started; NULL = none */
+    bool is_old;             /* now is `before` again: what came after it could not be started */
     char trouble[ERR_TEXT_BYTES]; /* why lines are only kept; "" = they are delivered */
 };
 
@@ -113,9 +114,10 @@ static bool reload(void *arg, bool is_asked)
     return false;
 }
 
-static void switch_to(struct run *run, struct settings *settings)
+static void switch_to(struct run *run, struct settings *settings, bool is_old)
 {
     run->now = settings;
+    run->is_old = is_old;
     settings_set_up_log(settings, run->args);
     set_trouble(run, "");
 }
@@ -127,7 +129,7 @@ static void take_next(struct run *run)
         drop_settings(run->now);
     else
         run->before = run->now;
-    switch_to(run, run->next);
+    switch_to(run, run->next, false);
     run->next = NULL;
 }
 
@@ -144,7 +146,7 @@ static void go_back(struct run *run, const struct err *err)
     log_error("posta", "the new configuration cannot be started, the old one goes on: %s",
               err->text);
     drop_settings(run->now);
-    switch_to(run, run->before);
+    switch_to(run, run->before, true);
     run->before = NULL;
 }
 
@@ -232,6 +234,7 @@ static bool run_once(struct run *run, int *status)
 {
     const struct pipeline_config config = {.settings = run->now,
                                            .once = run->args->once,
+                                           .is_old = run->is_old,
                                            .trouble = *run->trouble ? run->trouble : NULL,
                                            .reload = reload,
                                            .started = started,

@@ -124,17 +124,22 @@ counts() { (($(grep -cF -- "$1" "$LOG") >= $2)); }
 cannot_start() {
     local other=$((20000 + RANDOM % 10000))
     fresh port
+    printf 'http: {enabled: true, host: "unix://%s"}\n' "$DIR/http" >>"$DIR/posta.yml"
     start_posta_and_wait
+    sed -i '/^http:/d' "$DIR/posta.yml"
     "$TOOLS/badweb" "$other" mute >/dev/null 2>&1 &
     sleep 0.3
     printf 'http: {enabled: true, port: %s}\n' "$other" >>"$DIR/posta.yml"
     kill -HUP "$PID"
     check "cannot start: it is said, and the old one goes on" until_true 20 log_has "cannot be started, the old one goes on"
+    check "cannot start: its metric says so" until_true 20 not_taken
     write_lines -n 100
     check "cannot start: it delivers" until_true 20 log_has "sender.lines_delivered=100"
     stop_posta
     equals "cannot start: ended with status 0" 0 $?
 }
+
+not_taken() { "$TOOLS/httpask" "$DIR/http" get /metrics | grep -q '^posta_config_last_reload_successful 0'; }
 
 # With the spool full and the brokers away, a log that is deleted is only to be had through the open file: a change waits for it.
 only_copy() {
