@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HELP_COLUMN = 32 };
+
 enum flag_kind { FLAG_TRUE, FLAG_TEXT, FLAG_MANY, FLAG_NOTHING };
 
 struct flag {
@@ -168,6 +170,15 @@ void cli_free(struct cli_args *args)
     *args = (struct cli_args) {0};
 }
 
+/* A name that fills its column has a line of its own. */
+static void put_row(FILE *to, const char *name, const char *doc)
+{
+    if (strlen(name) > HELP_COLUMN)
+        fprintf(to, "  %s\n  %-*s %s\n", name, HELP_COLUMN, "", doc);
+    else
+        fprintf(to, "  %-*s %s\n", HELP_COLUMN, name, doc);
+}
+
 void cli_help(FILE *to, const struct cli_command *commands)
 {
     fprintf(to, "posta " POSTA_VERSION ": follows log files and delivers every line to Kafka\n\n"
@@ -176,7 +187,7 @@ void cli_help(FILE *to, const struct cli_command *commands)
         char both[64];
         snprintf(both, sizeof both, "%s%s%s", commands->name, commands->subcommands ? " " : "",
                  commands->subcommands ? commands->subcommands : "");
-        fprintf(to, "  %-32s %s\n", both, commands->doc);
+        put_row(to, both, commands->doc);
     }
     fprintf(to, "\noptions:\n");
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
@@ -184,7 +195,7 @@ void cli_help(FILE *to, const struct cli_command *commands)
         snprintf(both, sizeof both, "%s%s%s%s", flags[i].name[1] ? "--" : "-", flags[i].name,
                  flags[i].value ? " " : "", flags[i].value ? flags[i].value : "");
         if (flags[i].doc)
-            fprintf(to, "  %-32s %s\n", both, flags[i].doc);
+            put_row(to, both, flags[i].doc);
     }
     fprintf(to, "\nSee posta(8), and posta export reference for every option with its default.\n");
 }
