@@ -187,16 +187,24 @@ static int tell_end(const struct run *run, const struct pipeline_end *end)
 
 /* ---- running ---- */
 
-/* False: told to stop meanwhile. */
-static bool wait_for_retry(void)
+/* From the beginning on, and between two pipelines: they wait for a loop. The first process of a container would not even be ended
+ * by one that comes before. */
+static sigset_t block_signals(void)
 {
     sigset_t signals;
-    const struct timespec wait = {.tv_sec = RETRY_S};
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
     sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
+    return signals;
+}
+
+/* False: told to stop meanwhile. */
+static bool wait_for_retry(void)
+{
+    const sigset_t signals = block_signals();
+    const struct timespec wait = {.tv_sec = RETRY_S};
     int signo = sigtimedwait(&signals, NULL, &wait);
     return signo < 0 || signo == SIGHUP;
 }
@@ -260,6 +268,7 @@ static bool run_once(struct run *run, int *status)
 int command_run(const struct cli_args *args)
 {
     struct run run = {.args = args};
+    (void)block_signals();
     int status = begin(&run);
     if (status == 0)
         while (run_once(&run, &status))

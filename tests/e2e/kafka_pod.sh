@@ -149,6 +149,7 @@ gone() {
     local NAME="gone for good" before left
     begin gone 16m 64m "    rotation: {mode: reclaim}" "shutdown.deadline: 4s"
     start_posta_container
+    until_true 20 log_has "tail: watching" || not_ok "$NAME: posta is up"
     start_nginx_container
     traffic 2
     wait "$LOAD" 2>/dev/null
@@ -172,6 +173,7 @@ job() {
     local NAME="a Job"
     begin job 16m 64m "    rotation: {mode: reclaim}"
     start_posta_container
+    until_true 20 log_has "tail: watching" || not_ok "$NAME: posta is up" # what a startup probe waits for
     cp "$TOOLS/linewriter" "$POD/etc/linewriter"
     run_container writer /mnt/etc/linewriter -f /mnt/logs/access.log -n 30000
     SHELLS+=("$SHELL_OF")
