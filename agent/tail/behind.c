@@ -26,8 +26,7 @@ const struct input *input_of_source(const struct tail *tail, const struct source
     return input;
 }
 
-/* Of a compressed one it is not known before it is read. */
-static uint64_t bytes_behind(const struct file *file)
+uint64_t file_bytes_behind(const struct file *file)
 {
     struct stat st;
     if (file->gzip || fstat(file->fd, &st) < 0 || (uint64_t)st.st_size <= file->src->offset)
@@ -38,13 +37,11 @@ static uint64_t bytes_behind(const struct file *file)
 void tail_behind(const struct tail *tail, void (*give)(void *arg, const struct tail_behind *behind),
                  void *arg)
 {
-    for (const struct dir *dir = &tail->homeless; dir;
-         dir = dir == &tail->homeless ? tail->dirs : dir->next)
-        for (const struct file *file = dir->files; file; file = file->next) {
-            const struct tail_behind behind = {
-                .input = file->input->no, .path = file->src->path, .bytes = bytes_behind(file)};
-            give(arg, &behind);
-        }
+    for (const struct file *file = NULL; (file = file_after(tail, file));) {
+        const struct tail_behind behind = {
+            .input = file->input->no, .path = file->src->path, .bytes = file_bytes_behind(file)};
+        give(arg, &behind);
+    }
 }
 
 /* What is not there yet is waited for; what may not be looked into is not. */

@@ -161,3 +161,13 @@ void file_displace(struct tail *tail, struct file *file)
     file->probe_at_ns = 0;
     file->probe_wait_ns = 0;
 }
+
+struct file *file_after(const struct tail *tail, const struct file *file)
+{
+    if (file && file->next)
+        return file->next;
+    const struct dir *dir = !file ? &tail->homeless : file->dir ? file->dir->next : tail->dirs;
+    while (dir && !dir->files)
+        dir = dir == &tail->homeless ? tail->dirs : dir->next;
+    return dir ? dir->files : NULL;
+}

@@ -226,6 +226,8 @@ void lost_settle(struct tail *tail); /* all that was told is read: what is missi
 struct file *file_follow(struct tail *tail, struct dir *dir, const char *name,
                          const struct input *input, struct source *src, int fd, struct gzip *gzip);
 void file_close(struct tail *tail, struct file *file);
+/* The next open file, in whatever folder; the first one after NULL, NULL after the last one. */
+struct file *file_after(const struct tail *tail, const struct file *file);
 void file_mark_ready(struct tail *tail, struct file *file);
 void file_mark_timed(struct tail *tail, struct file *file);
 /* Its lines come before those of the other, whatever their births. Both are of one log. */
@@ -249,6 +251,9 @@ bool file_take_name(struct tail *tail, struct file *file, struct dir *dir, const
 void file_note_name(struct tail *tail, struct file *file, struct dir *dir, const char *name);
 /* Watch the file itself if its folder does not tell of all that is written to it. */
 void file_watch_itself(struct tail *tail, struct file *file);
+/* Its bytes that are not handed on; 0 for a compressed one, of which it is not known before it is read. */
+uint64_t file_bytes_behind(const struct file *file);
+
 /* Is its name a symbolic link? */
 bool file_is_linked(const struct file *file);
 void file_unwatch_itself(struct tail *tail, struct file *file);

@@ -39,40 +39,30 @@ bool file_is_written(const struct file *file)
 size_t tail_writers(struct tail *tail, const char **example)
 {
     size_t n = 0;
-    for (struct dir *dir = &tail->homeless; dir;
-         dir = dir == &tail->homeless ? tail->dirs : dir->next)
-        for (struct file *file = dir->files; file; file = file->next)
-            if (file_is_written(file) && n++ == 0)
-                *example = file->src->path;
+    for (struct file *file = NULL; (file = file_after(tail, file));)
+        if (file_is_written(file) && n++ == 0)
+            *example = file->src->path;
     return n;
 }
 
 static uint64_t unread(const struct file *file)
 {
-    struct stat st;
-    uint64_t done = file->src->offset;
-    if (file->is_ended || file->gzip || fstat(file->fd, &st) < 0)
-        return 0;
-    return (uint64_t)st.st_size > done ? (uint64_t)st.st_size - done : 0;
+    return file->is_ended ? 0 : file_bytes_behind(file);
 }
 
 uint64_t tail_unread_bytes(const struct tail *tail)
 {
     uint64_t bytes = tail_refused_bytes(tail);
-    for (const struct dir *dir = &tail->homeless; dir;
-         dir = dir == &tail->homeless ? tail->dirs : dir->next)
-        for (const struct file *file = dir->files; file; file = file->next)
-            bytes += unread(file);
+    for (const struct file *file = NULL; (file = file_after(tail, file));)
+        bytes += unread(file);
     return bytes;
 }
 
 bool tail_has_nameless(const struct tail *tail, bool is_needed)
 {
-    for (const struct dir *dir = &tail->homeless; dir;
-         dir = dir == &tail->homeless ? tail->dirs : dir->next)
-        for (const struct file *file = dir->files; file; file = file->next)
-            if (!file->name && (is_needed || unread(file) > 0))
-                return true;
+    for (const struct file *file = NULL; (file = file_after(tail, file));)
+        if (!file->name && (is_needed || unread(file) > 0))
+            return true;
     return false;
 }
 

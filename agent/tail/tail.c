@@ -199,21 +199,16 @@ void tail_marks_moved(struct tail *tail)
 
 static void mark_all(struct tail *tail)
 {
-    for (struct dir *dir = &tail->homeless; dir;
-         dir = dir == &tail->homeless ? tail->dirs : dir->next)
-        for (struct file *file = dir->files; file; file = file->next)
-            file_mark_ready(tail, file);
+    for (struct file *file = NULL; (file = file_after(tail, file));)
+        file_mark_ready(tail, file);
 }
 
 /* In `once`, a file that nobody writes to is at its end: a last line without a newline counts. */
 static void read_rests(struct tail *tail)
 {
-    for (struct dir *dir = &tail->homeless; dir;
-         dir = dir == &tail->homeless ? tail->dirs : dir->next)
-        for (struct file *file = dir->files; file; file = file->next)
-            if (!file->is_ready && !file->has_failed && !file_is_written(file))
-                (void)file_read_rest(tail,
-                                     file); /* a failed read is said and stays for the next run */
+    for (struct file *file = NULL; (file = file_after(tail, file));)
+        if (!file->is_ready && !file->has_failed && !file_is_written(file))
+            (void)file_read_rest(tail, file); /* a failed read is said and stays for the next run */
 }
 
 bool tail_read_to_end(struct tail *tail, int64_t until_ns)
