@@ -5,7 +5,8 @@
  */
 #include "mhd.h"
 
-#include <dlfcn.h>
+#include <posta/library.h>
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -15,10 +16,7 @@ static struct mhd_functions functions;
     {                                                                                              \
         "MHD_" #name, offsetof(struct mhd_functions, name)                                         \
     }
-static const struct {
-    const char *name;
-    size_t at;
-} rows[] = {
+static const struct library_row rows[] = {
     ROW(start_daemon),
     ROW(stop_daemon),
     ROW(add_connection),
@@ -32,34 +30,21 @@ static const struct {
     ROW(add_response_header),
     ROW(queue_response),
     ROW(destroy_response),
+    {0},
 };
 
-static int find_all(void *library, struct err *err)
-{
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        void *found = dlsym(library, rows[i].name);
-        if (!found)
-            return err_set(err, ERR_CONFIG, "libmicrohttpd.so.12 has no %s: it is too old",
-                           rows[i].name);
-        *(void **)((char *)&functions + rows[i].at) = found;
-    }
-    return 0;
-}
+static const struct library library = {.user = "http.enabled",
+                                       .name = "libmicrohttpd",
+                                       .file = "libmicrohttpd.so.12",
+                                       .package = "libmicrohttpd12",
+                                       .rows = rows};
 
 const struct mhd_functions *mhd_load(struct err *err)
 {
     static bool is_loaded;
     if (is_loaded)
         return &functions;
-    void *library = dlopen("libmicrohttpd.so.12", RTLD_NOW | RTLD_LOCAL);
-    if (!library) {
-        err_set(err, ERR_CONFIG,
-                "http.enabled needs libmicrohttpd, and it cannot be loaded: %s; install the "
-                "package libmicrohttpd12",
-                dlerror());
-        return NULL;
-    }
-    if (find_all(library, err))
+    if (library_load(&library, &functions, err))
         return NULL;
     is_loaded = true;
     return &functions;
