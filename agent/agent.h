@@ -173,7 +173,7 @@ struct settings {
     struct config *config;
     enum role role;
     bool is_read;    /* the parts have read theirs */
-    size_t n_broken; /* salvaged: so many inputs had an error and are not read */
+    size_t n_broken; /* inputs with an error, which are not read */
     struct globals globals;
     struct metadata_settings metadata;
     struct admin_settings admin;
@@ -202,6 +202,8 @@ int settings_read(struct settings *settings, const struct cli_args *args,
 void settings_set_up_log(struct settings *settings, const struct cli_args *args);
 void settings_print(const struct problems *problems);
 void settings_free(struct settings *settings);
+/* What one input has; not the struct. */
+void input_free(struct input_settings *in);
 /* http.* alone, whatever else is wrong. options_free with admin_options. */
 void settings_read_admin(const struct cli_args *args, struct admin_settings *admin);
 /* Will there be events in this lane? */

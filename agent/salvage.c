@@ -8,30 +8,16 @@
 
 #include <stdlib.h>
 
-static void free_input(struct input_settings *in)
-{
-    free(in->extra);
-    parsers_free(in);
-    options_free(input_rows(), in);
-}
-
-/* As the files have them, enabled or not. */
-static size_t count_inputs(const struct settings *set)
-{
-    size_t n = node_count(node_get(config_root(set->config), "filebeat.inputs"));
-    return n > set->n_inputs ? n : set->n_inputs;
-}
-
 static void drop_broken_inputs(struct settings *set)
 {
     size_t n = 0;
     for (size_t i = 0; i < set->n_inputs; i++) {
         if (set->inputs[i].is_broken)
-            free_input(&set->inputs[i]);
+            input_free(&set->inputs[i]);
         else
             set->inputs[n++] = set->inputs[i];
     }
-    set->n_broken = count_inputs(set) - n;
+    set->n_broken += set->n_inputs - n;
     set->n_inputs = n;
 }
 

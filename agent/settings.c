@@ -76,6 +76,7 @@ static int read_input(struct settings *set, const struct node *node, size_t i,
     snprintf(section, sizeof section, "filebeat.inputs.%zu", i);
     if (options_read(node, section, input_rows(), in, problems)) {
         options_free(input_rows(), in);
+        set->n_broken++;
         return -1;
     }
     if (!in->tail.enabled) {
@@ -353,14 +354,18 @@ void settings_read_admin(const struct cli_args *args, struct admin_settings *adm
     config_free(set.config);
 }
 
+void input_free(struct input_settings *in)
+{
+    free(in->extra);
+    parsers_free(in);
+    options_free(input_rows(), in);
+}
+
 void settings_free(struct settings *set)
 {
     options_free(admin_options, &set->admin);
-    for (size_t i = 0; i < set->n_inputs; i++) {
-        free(set->inputs[i].extra);
-        parsers_free(&set->inputs[i]);
-        options_free(input_rows(), &set->inputs[i]);
-    }
+    for (size_t i = 0; i < set->n_inputs; i++)
+        input_free(&set->inputs[i]);
     free(set->inputs);
     processors_free(set);
     kinds_free(set);
