@@ -35,7 +35,7 @@ uint64_t status_counter(const struct report_row *rows, const char *part, const c
     for (; rows->part; rows++)
         for (const struct stat_row *row = rows->rows; rows->stats && row && row->name; row++)
             if (strcmp(rows->part, part) == 0 && strcmp(row->name, name) == 0)
-                memcpy(&value, (const char *)rows->stats + row->at, sizeof value);
+                value = stat_value(rows->stats, row->at);
     return value;
 }
 

@@ -15,9 +15,7 @@ static void put_inputs(struct page *page, enum family family, size_t at)
     page_begin(page, family);
     for (size_t i = 0; i < page->status->settings->n_inputs; i++) {
         const struct metric_label labels[] = {{"input", input_id(page, i)}, {NULL, NULL}};
-        uint64_t value;
-        memcpy(&value, (const char *)tail_input_stats(page->status->tail, i) + at, sizeof value);
-        page_put(page, labels, value);
+        page_put(page, labels, stat_value(tail_input_stats(page->status->tail, i), at));
     }
 }
 
@@ -117,10 +115,7 @@ static void put_lag(struct page *page)
 
 void page_inputs(struct page *page)
 {
-    static const struct {
-        enum family family;
-        size_t at;
-    } rows[] = {
+    static const struct family_row rows[] = {
         {F_INPUT_FILES, offsetof(struct tail_input_stats, files_open)},
         {F_INPUT_ROTATIONS, offsetof(struct tail_input_stats, rotations)},
         {F_INPUT_TRUNCATIONS, offsetof(struct tail_input_stats, truncations)},

@@ -1,21 +1,9 @@
 /* status_output.c: what is sent, and to whom, as metrics. */
 #include "status_page.h"
 
-struct lane_row {
-    enum family family;
-    size_t at;
-};
-
-static uint64_t field(const void *stats, size_t at)
-{
-    uint64_t value;
-    memcpy(&value, (const char *)stats + at, sizeof value);
-    return value;
-}
-
 static void put_senders(struct page *page)
 {
-    static const struct lane_row rows[] = {
+    static const struct family_row rows[] = {
         {F_OUTPUT_SENT, offsetof(struct sender_stats, lines_sent)},
         {F_OUTPUT_ACKED, offsetof(struct sender_stats, lines_delivered)},
         {F_OUTPUT_DEAD, offsetof(struct sender_stats, lines_dead)},
@@ -31,7 +19,7 @@ static void put_senders(struct page *page)
                                                   {NULL, NULL}};
             const struct lane *lane = status_lane(page->status, n);
             if (lane)
-                page_put(page, labels, field(sender_stats(lane->sender), rows[i].at));
+                page_put(page, labels, stat_value(sender_stats(lane->sender), rows[i].at));
         }
     }
 }

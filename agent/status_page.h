@@ -67,6 +67,12 @@ enum family {
 
 extern const struct metric_family families[FAMILIES];
 
+/* A family whose values are counters of a struct of statistics. */
+struct family_row {
+    enum family family;
+    size_t at;
+};
+
 struct page {
     struct agent_status *status;
     struct exposition *to;

@@ -1,18 +1,6 @@
 /* status_spools.c: the spools as metrics. */
 #include "status_page.h"
 
-struct lane_row {
-    enum family family;
-    size_t at;
-};
-
-static uint64_t field(const void *stats, size_t at)
-{
-    uint64_t value;
-    memcpy(&value, (const char *)stats + at, sizeof value);
-    return value;
-}
-
 static uint64_t capacity(const struct page *page, unsigned n)
 {
     const struct globals *g = &page->status->settings->globals;
@@ -48,7 +36,7 @@ static void put_ages(struct page *page)
 
 void page_spools(struct page *page)
 {
-    static const struct lane_row rows[] = {
+    static const struct family_row rows[] = {
         {F_SPOOL_BYTES, offsetof(struct spool_stats, disk_bytes)},
         {F_SPOOL_MEMORY, offsetof(struct spool_stats, memory_bytes)},
         {F_SPOOL_SEGMENTS, offsetof(struct spool_stats, segments)},
@@ -61,7 +49,7 @@ void page_spools(struct page *page)
             const struct metric_label labels[] = {{"spool", status_lane_name(n)}, {NULL, NULL}};
             struct lane *lane = status_lane(page->status, n);
             if (lane)
-                page_put(page, labels, field(spool_stats(lane->spool), rows[i].at));
+                page_put(page, labels, stat_value(spool_stats(lane->spool), rows[i].at));
         }
     }
     put_capacity(page);

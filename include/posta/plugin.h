@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct node; /* a place in the configuration; config/ knows its shape */
 
@@ -60,5 +61,12 @@ struct stat_row {
     size_t at;        /* offset of a uint64_t in the part's stats struct */
     const char *doc;
 };
+
+static inline uint64_t stat_value(const void *stats, size_t at)
+{
+    uint64_t value;
+    memcpy(&value, (const char *)stats + at, sizeof value);
+    return value;
+}
 
 #endif
