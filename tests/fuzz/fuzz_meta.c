@@ -12,22 +12,6 @@ static const char path_text[] =
     "/var/log/containers/"
     "a_ns_c-0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef.log";
 
-static void check(const struct buf *members)
-{
-    struct buf out = BUF_INIT;
-    json_error_t error;
-    buf_putc(&out, '{');
-    buf_append(&out, members->data, members->len);
-    buf_putc(&out, '}');
-    json_t *json = json_loadb(out.data, out.len, JSON_REJECT_DUPLICATES, &error);
-    if (!json && !library_cannot(&error)) {
-        fprintf(stderr, "%s: %s\n", error.text, buf_str(&out));
-        abort();
-    }
-    json_decref(json);
-    buf_free(&out);
-}
-
 static void make_rules(struct kube_rules *rules)
 {
     static char *all[] = {"."};
@@ -44,7 +28,7 @@ static void check_pod(const struct pod *pod, const char *path, const struct kube
     struct buf out = BUF_INIT;
     bool has_path = pod_path_read(path, &by);
     pod_members(pod, has_path ? &by : NULL, NULL, rules, &out);
-    check(&out);
+    library_check_members(&out);
     buf_free(&out);
 }
 
@@ -103,7 +87,7 @@ static void as_os_release(const char *text)
 {
     struct buf out = BUF_INIT;
     os_release_put(text, "6", &out);
-    check(&out);
+    library_check_members(&out);
     buf_free(&out);
 }
 

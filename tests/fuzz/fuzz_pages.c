@@ -15,19 +15,7 @@ struct run {
 static void give(void *arg)
 {
     struct run *run = arg;
-    struct buf out = BUF_INIT;
-    json_error_t error;
-    const struct buf *event = members_end(&run->event);
-    buf_putc(&out, '{');
-    buf_append(&out, event->data, event->len);
-    buf_putc(&out, '}');
-    json_t *json = json_loadb(out.data, out.len, JSON_REJECT_DUPLICATES, &error);
-    if (!json && !library_cannot(&error)) {
-        fprintf(stderr, "%s: %s\n", error.text, buf_str(&out));
-        abort();
-    }
-    json_decref(json);
-    buf_free(&out);
+    library_check_members(members_end(&run->event));
     run->n++;
 }
 

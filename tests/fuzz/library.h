@@ -16,13 +16,34 @@
 #undef JSON_ARRAY
 #undef JSON_OBJECT
 
+#include <posta/buf.h>
+
 #include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 /* JSON that the library has no room for: numbers that are too large, names with a NUL in them. */
 static inline bool library_cannot(const json_error_t *error)
 {
     return json_error_code(error) == json_error_numeric_overflow ||
            json_error_code(error) == json_error_null_byte_in_key;
+}
+
+/* Members of an object: JSON, with every one once. */
+static inline void library_check_members(const struct buf *members)
+{
+    struct buf out = BUF_INIT;
+    json_error_t error;
+    buf_putc(&out, '{');
+    buf_append(&out, members->data, members->len);
+    buf_putc(&out, '}');
+    json_t *json = json_loadb(out.data, out.len, JSON_REJECT_DUPLICATES, &error);
+    if (!json && !library_cannot(&error)) {
+        fprintf(stderr, "%s: %s\n", error.text, buf_str(&out));
+        abort();
+    }
+    json_decref(json);
+    buf_free(&out);
 }
 
 #endif

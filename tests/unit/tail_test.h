@@ -489,6 +489,16 @@ static inline void in_child(struct rig *rig, int (*run)(struct rig *))
         CHILD_CHECK(condition);                                                                    \
     } while (0)
 
+/* One log, followed, its writer's descriptor; "one\n" is read. */
+static inline int followed_writer(struct rig *rig)
+{
+    int fd = writer(rig, "access.log");
+    say(fd, "one\n");
+    follow_one(rig);
+    UNTIL(rig, has_bytes(rig, 0, "one\n"));
+    return fd;
+}
+
 enum { NOBODY = 65534 };
 
 /* ---- fixture ---- */

@@ -1,16 +1,6 @@
 /* test_tail_eof.c: the end of a rotated file is proven, not guessed. */
 #include "tail_test.h"
 
-/* One log, followed, its writer's descriptor; "one\n" is read. */
-static int followed_writer(struct rig *rig)
-{
-    int fd = writer(rig, "access.log");
-    say(fd, "one\n");
-    follow_one(rig);
-    UNTIL(rig, has_bytes(rig, 0, "one\n"));
-    return fd;
-}
-
 static void an_open_writer_delays_the_end(void **state)
 {
     struct rig *rig = *state;

@@ -9,15 +9,6 @@ static size_t writers(struct rig *rig)
     return n;
 }
 
-static int followed_writer(struct rig *rig)
-{
-    int fd = writer(rig, "access.log");
-    say(fd, "one\n");
-    follow_one(rig);
-    UNTIL(rig, has_bytes(rig, 0, "one\n"));
-    return fd;
-}
-
 static void an_open_writer_is_seen(void **state)
 {
     struct rig *rig = *state;
