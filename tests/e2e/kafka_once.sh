@@ -54,18 +54,23 @@ killed() {
 
 # Longer away than its transaction may be open: the brokers abort it as if there were a twin, and there is none.
 slept() {
+    local ABORTED='transactions_aborted=[1-9]'
     fresh slept
     once_config "  transaction.timeout: 1s"
     start_posta_and_wait
-    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 20000 -R 5000 >"$DIR/writer" 2>&1 &
-    local writer=$!
+    "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 60000 -R 5000 >"$DIR/writer" 2>&1 &
+    local writer=$! naps
     sleep 1.5
-    kill -STOP "$PID"
-    sleep 4 # the tests' brokers look for such transactions every second
-    kill -CONT "$PID"
+    for ((naps = 0; naps < 5; naps++)); do # one that falls between two transactions aborts none
+        kill -STOP "$PID"
+        sleep 4 # the tests' brokers look for such transactions every second
+        kill -CONT "$PID"
+        sleep 1.$((RANDOM % 10))
+        ! grep -qE "$ABORTED" "$LOG" || break
+    done
     wait "$writer"
-    judged "asleep for longer than transaction.timeout" 20000
-    check "... it was aborted" grep -qE 'transactions_aborted=[1-9]' "$LOG"
+    judged "asleep for longer than transaction.timeout" 60000
+    check "... it was aborted" grep -qE "$ABORTED" "$LOG"
     check "... not taken for a twin" bash -c "! grep -q 'another posta delivers' '$LOG'"
     stop_posta
 }

@@ -30,17 +30,17 @@ once() { "$@" "$POSTA" --once -c "$DIR/posta.yml" >>"$DIR/out/events" 2>>"$LOG";
 shimmed() { # ENVIRONMENT...
     once timeout -s TERM -k 5 30 env LD_PRELOAD="$SHIM" SHIM_CALLS=memory SHIM_DO=12 SHIM_COUNT="$DIR/count" "$@"
 }
-# note NAME STATUS: a line of results
+# note NAME STATUS [FAILED]: a line of results; FAILED: 1 = an allocation did fail
 note() {
     count_lines
-    echo "$1 $2 $((WRITTEN - DIFFERENT)) $((ALL - DIFFERENT)) $(grep -c 'out of memory' "$LOG")" >>"$TOP/results"
+    echo "$1 $2 $((WRITTEN - DIFFERENT)) $((ALL - DIFFERENT)) $(grep -c 'out of memory' "$LOG") ${3:-0}" >>"$TOP/results"
     rm -rf "$DIR"
 }
 fails() { # NAME ENVIRONMENT...
     local name=$1 rc=0
     begin "$name" $N
     shimmed "${@:2}" || rc=$?
-    note "$name" $rc
+    note "$name" $rc "$(grep -c 'failed [1-9]' "$DIR/count")"
 }
 fails_for_ever() { # NTH
     local rc=0
@@ -69,7 +69,9 @@ each_once_fails() {
     equals "each failed once: posta ends well" 0 "$(awk '$2 != 0' "$TOP/results" | wc -l)"
     equals "... no line is lost" 0 "$(column 3)"
     equals "... none comes twice" 0 "$(column 4)"
-    equals "... and it is said in each run, once" $((calls + 2)) "$(column 5)"
+    # How often buffers grow is a matter of timing: the last ones do not come in each run.
+    check "... nearly each had one to fail" test "$(column 6)" -ge $((calls * 9 / 10))
+    equals "... and it is said in each run that had, once" "$(column 6)" "$(column 5)"
     rm "$TOP/results"
 }
 
