@@ -9,28 +9,45 @@
 # soak:  tests/e2e/soak_*.sh: long
 # A program or script reports "ok ..." and "not ok ..." lines; one that ends badly without a "not ok" counts as failed. Lines that
 # begin with "numbers: " are shown: how much was tried.
+#
+# Most of them wait more than they work, so they run in lanes beside each other: the scripts of kafka in one, as they share the brokers,
+# all others in LANES (1). Scripts with a line "# Alone: WHY" run when the lanes are empty.
 set -uo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 export BUILD=${BUILD:-build}
 export CMOCKA_MESSAGE_OUTPUT=TAP
 SECONDS=0
-passed=0 failed=0 skipped=0
-declare -a failures=() skips=()
+LANES=${LANES:-1}
 OUT=$(mktemp -d "${TMPDIR:-/tmp}/posta-tests.XXXXXX")
-trap 'rm -rf "$OUT"' EXIT
+trap 'stop_lanes; rm -rf "$OUT"' EXIT
+trap 'exit 1' INT TERM
+
+# When told to stop: lanes first, so that they begin nothing more, then what they run, which tidies up.
+stop_lanes() {
+    local lanes tests
+    lanes=$(jobs -p)
+    [[ -n $lanes ]] || return 0
+    tests=$(pgrep -P "${lanes//$'\n'/,}")
+    # shellcheck disable=SC2086 # lists
+    kill $lanes $tests 2>/dev/null
+    wait
+}
 
 count() { # PATTERN FILE
     grep -c -E "$1" "$2" || true
 }
+# What comes in, at once: lanes do not mix their lines.
+together() { flock "$OUT/lock" cat; }
 
-show_failure() { # NAME FILE
-    printf -- '---- %s ----\n' "$1"
-    tail -n 60 "$2"
-    printf -- '---- end of %s ----\n' "$1"
+# report NAME LOG OK FAILED SKIPPED SECONDS
+report() {
+    printf '  %-46s %4d ok %3d failed  %4d s\n' "$1" $(($3 - $5)) "$4" "$6"
+    sed -n 's/^numbers: /    /p' "$2"
+    (($4 == 0)) || printf -- '---- %s ----\n%s\n---- end of %s ----\n' "$1" "$(tail -n 60 "$2")" "$1"
 }
 
-# One program: its output goes to a file and is shown only if something failed.
+# One program: its output goes to a file and is shown only if something failed; what came of it is a line of $OUT/results.
 run_one() { # NAME COMMAND...
     local name=$1 log="$OUT/${1//\//_}.log" start=$SECONDS rc=0 ok bad skip
     shift
@@ -40,65 +57,97 @@ run_one() { # NAME COMMAND...
         bad=1
         echo "not ok - $name ended with status $rc and reported $ok tests" >>"$log"
     fi
-    ((passed += ok - skip, failed += bad, skipped += skip))
-    printf '  %-46s %4d ok %3d failed  %4d s\n' "$name" $((ok - skip)) "$bad" $((SECONDS - start))
-    sed -n 's/^numbers: /    /p' "$log"
-    if ((bad > 0)); then
-        failures+=("$name: $(grep -m1 '^not ok' "$log")")
-        show_failure "$name" "$log"
-    fi
-    while read -r line; do skips+=("$name: $line"); done < <(grep -E '^ok.*# SKIP' "$log" || true)
+    echo "$((ok - skip)) $bad $skip" >>"$OUT/results"
+    ((bad == 0)) || echo "$name: $(grep -m1 '^not ok' "$log")" >>"$OUT/failures"
+    sed -n "s|^ok.*# SKIP|$name: &|p" "$log" >>"$OUT/skips"
+    report "$name" "$log" "$ok" "$bad" "$skip" $((SECONDS - start)) | together
 }
 
-run_unit() {
+# What a group has to run, one a line.
+list() { # GROUP
     local program
-    echo "== unit"
-    for program in "$BUILD"/tests/unit/test_*; do
-        [[ -x $program && ! -d $program && $program != *.d ]] && run_one "unit/$(basename "$program")" "$program"
-    done
+    case $1 in
+    unit) for program in "$BUILD"/tests/unit/test_*; do [[ -x $program && -f $program ]] && echo "$program"; done ;;
+    *) ls tests/e2e/"$1"_*.sh ;;
+    esac
 }
-
-run_scripts() { # PREFIX
-    local script
-    echo "== $1"
-    for script in tests/e2e/"$1"_*.sh; do
-        run_one "$(basename "$script" .sh)" bash "$script"
-    done
+name_of() { # FILE
+    case $1 in
+    *.sh) basename "$1" .sh ;;
+    *) echo "unit/$(basename "$1")" ;;
+    esac
 }
+run_file() { # FILE
+    case $1 in
+    *.sh) run_one "$(name_of "$1")" bash "$1" ;;
+    *) run_one "$(name_of "$1")" "$1" ;;
+    esac
+}
+wants_alone() { [[ $1 == *.sh ]] && grep -q '^# Alone: ' "$1"; }
 
-run_kafka() {
-    if ! tests/kafka/cluster.sh start; then
-        echo "not ok - the real Kafka could not be started" | tee "$OUT/kafka.log"
-        failed=$((failed + 1))
-        failures+=("kafka: the three brokers could not be started; nothing of the real-Kafka part was shown")
-        return
+# The first line of $OUT/LIST, taken out of it.
+take() { # LIST
+    {
+        flock 9
+        head -n 1 "$OUT/$1"
+        sed -i 1d "$OUT/$1"
+    } 9>"$OUT/take"
+}
+lane() { # LIST
+    local file
+    while file=$(take "$1") && [[ -n $file ]]; do run_file "$file"; done
+}
+kafka_lane() {
+    [[ -s $OUT/kafka ]] || return 0
+    if tests/kafka/cluster.sh start | together; then
+        lane kafka
+        tests/kafka/cluster.sh stop
+    else
+        run_one "the three brokers, which could not be started: NOTHING of the real-Kafka part was shown" false
     fi
-    run_scripts kafka
-    tests/kafka/cluster.sh stop
+}
+
+sort_out() { # GROUP...
+    local group file
+    : >"$OUT/any" && : >"$OUT/kafka" && : >"$OUT/alone" && : >"$OUT/results" && : >"$OUT/failures" && : >"$OUT/skips"
+    for group; do
+        while read -r file; do
+            if wants_alone "$file"; then echo "$file" >>"$OUT/alone"; else echo "$file" >>"$OUT/$([[ $group == kafka ]] && echo kafka || echo any)"; fi
+        done < <(list "$group")
+    done
+}
+
+run_all() {
+    local i
+    kafka_lane &
+    for ((i = 0; i < LANES; i++)); do lane any & done
+    wait
+    lane alone
 }
 
 summary() {
-    local line
-    for line in "${skips[@]}"; do echo "SKIPPED  $line"; done
-    for line in "${failures[@]}"; do echo "FAILED   $line"; done
+    local passed failed skipped
+    read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$OUT/results")
+    sed 's/^/SKIPPED  /' "$OUT/skips"
+    sed 's/^/FAILED   /' "$OUT/failures"
     echo "in $SECONDS s"
     if ((skipped > 0)); then
         echo "$passed passed, $failed failed, $skipped skipped"
     else
         echo "$passed passed, $failed failed"
     fi
+    ((failed == 0 && passed > 0))
 }
 
 groups=("$@")
 ((${#groups[@]})) || groups=(unit mock kafka)
 for group in "${groups[@]}"; do
     case $group in
-    unit) run_unit ;;
-    mock) run_scripts mock ;;
-    soak) TEST_TIMEOUT=${TEST_TIMEOUT:-14400} run_scripts soak ;;
-    kafka) run_kafka ;;
+    unit | mock | kafka) ;;
+    soak) export TEST_TIMEOUT=${TEST_TIMEOUT:-14400} ;;
     *) echo "run.sh: unknown group $group" >&2 && exit 1 ;;
     esac
 done
+sort_out "${groups[@]}"
+run_all
 summary
-((failed == 0 && passed > 0))

@@ -4,6 +4,8 @@
 # And the test can see a loss: without syncs there are many.
 #
 #   CUTS=500        on each of the two
+#
+# Alone: a mount namespace that another test makes meanwhile would keep the file system mounted.
 # shellcheck source=tests/e2e/lib_disk.sh
 . "$(dirname "$0")/lib_disk.sh"
 if is_sanitized; then CUTS=${CUTS:-50}; else CUTS=${CUTS:-500}; fi
