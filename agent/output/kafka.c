@@ -1,10 +1,10 @@
 /* kafka.c: the Kafka output: events in, verdicts out.
  *
- * Happy path: send copies an event into librdkafka's queue under its token; the delivery report of the brokers comes
+ * Happy path: send gives an event to librdkafka under its token, in memory of the arena; the delivery report of the brokers comes
  * through the loop and becomes its verdict (kafka_reports.c).
- * Failure modes: (1) the queue is full: busy, until reports make room. (2) brokers away: librdkafka keeps trying without
- * limit; the queue fills, the spool waits. (3) an event that will never be accepted (too large, invalid): REFUSED.
- * (4) a refusal that may pass, or a broken librdkafka: see kafka_supervisor.c.
+ * Failure modes: (1) the queue is full, or the partition has enough (kafka_flow.c): busy, until reports make room or its time comes.
+ * (2) brokers away: librdkafka keeps trying without limit; the queue fills, the spool waits. (3) an event that will never be
+ * accepted (too large, invalid): REFUSED. (4) a refusal that may pass, or a broken librdkafka: see kafka_supervisor.c.
  * On close: half a second for the old instance to go, then it is left behind.
  */
 #include "kafka.h"
@@ -34,6 +34,7 @@ static int kafka_open(void *self, const struct output_env *env, struct err *err)
     OPENSSL_init_crypto(OPENSSL_INIT_NO_ATEXIT, NULL);
     kafka->env = *env;
     kafka->more = (struct loop_task) {.run = kafka_serve, .arg = kafka};
+    kafka->opens = (struct loop_timer) {.fire = kafka_open_again, .arg = kafka};
     kafka->supervise = (struct loop_timer) {.fire = kafka_supervise, .arg = kafka};
     if (kafka_check(self, env, err) || kafka_txn_init(kafka, err) ||
         kafka_start_producer(kafka, err))
@@ -75,20 +76,33 @@ static int refuse(struct kafka *kafka, const struct out_event *ev, const struct 
     return 0;
 }
 
+/* lent: NULL = librdkafka makes a copy. */
+static rd_kafka_resp_err_t hand_over(struct kafka *kafka, rd_kafka_topic_t *topic,
+                                     const struct kafka_message *msg, const void *lent,
+                                     int64_t time_ms, uint64_t token, rd_kafka_headers_t *headers)
+{
+    const void *value = lent ? lent : msg->value;
+    return rd_kafka_producev(kafka->producer->rk, RD_KAFKA_V_RKT(topic),
+                             RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+                             RD_KAFKA_V_MSGFLAGS(lent ? 0 : RD_KAFKA_MSG_F_COPY),
+                             RD_KAFKA_V_VALUE((void *)(uintptr_t)value, msg->len),
+                             RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(time_ms),
+                             RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)),
+                             RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+}
+
 rd_kafka_resp_err_t kafka_produce(struct kafka *kafka, const struct kafka_message *msg,
                                   int64_t time_ms, uint64_t token, rd_kafka_headers_t *headers)
 {
+    struct arena *arena = kafka->producer->arena;
     rd_kafka_topic_t *topic = kafka_topic_handle(kafka, kafka->producer, msg->topic);
+    const void *lent = topic ? arena_lend(arena, msg->value, msg->len) : NULL;
     rd_kafka_resp_err_t code =
-        topic ? rd_kafka_producev(kafka->producer->rk, RD_KAFKA_V_RKT(topic),
-                                  RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-                                  RD_KAFKA_V_MSGFLAGS(RD_KAFKA_MSG_F_COPY),
-                                  RD_KAFKA_V_VALUE((void *)(uintptr_t)msg->value, msg->len),
-                                  RD_KAFKA_V_KEY(msg->key, msg->key_len),
-                                  RD_KAFKA_V_TIMESTAMP(time_ms),
-                                  RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)),
-                                  RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END)
-              : rd_kafka_last_error();
+        topic ? hand_over(kafka, topic, msg, lent, time_ms, token, headers) : rd_kafka_last_error();
+    if (!code)
+        kafka_note_given(kafka, topic, msg);
+    else if (lent)
+        arena_give_back(arena, lent);
     if (code && headers)
         rd_kafka_headers_destroy(headers);
     return code;
@@ -127,6 +141,8 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
     const struct doomed *doomed = kafka_find_doomed(kafka, token);
     if (doomed)
         return refuse(kafka, ev, &msg, token, doomed->why, doomed->topic, err);
+    if (!kafka_is_open(kafka, &msg))
+        return busy(kafka, err);
     const char *topic = kafka->topics.at[msg.topic].name;
     rd_kafka_resp_err_t code =
         kafka_produce(kafka, &msg, ev->time_ms, token, kafka_make_headers(kafka, ev->span));
@@ -159,6 +175,7 @@ static void kafka_close(void *self)
     struct kafka *kafka = self;
     if (kafka->env.loop) {
         loop_cancel_timer(kafka->env.loop, &kafka->supervise);
+        loop_cancel_timer(kafka->env.loop, &kafka->opens);
         loop_drop_task(kafka->env.loop, &kafka->more);
     }
     kafka_leave_certs(kafka);

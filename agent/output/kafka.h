@@ -2,7 +2,9 @@
 #ifndef OUTPUT_KAFKA_H
 #define OUTPUT_KAFKA_H
 
+#include "kafka_arena.h"
 #include "kafka_certs.h"
+#include "kafka_flow.h"
 #include "kafka_probe.h"
 #include "kafka_rules.h"
 #include "kafka_txn.h"
@@ -76,8 +78,10 @@ struct kafka_stats {
 struct producer {
     rd_kafka_t *rk;
     struct client *client;
+    struct arena *arena; /* messages on their way */
     rd_kafka_queue_t *queue;
     rd_kafka_topic_t **topics; /* by number; NULL where there is none */
+    struct flow *flows;        /* of all topics ever seen; a topic's is its opaque */
     unsigned n_topics, n_seen; /* n_seen: ever made */
     rd_kafka_topic_t **asked;  /* for who asks about topics */
     unsigned n_asked;
@@ -144,10 +148,13 @@ struct kafka {
     struct kafka_partition partition;
     struct kafka_shape shape;
     struct kafka_dead dead;
-    struct loop_task more; /* the queue was not emptied */
+    struct loop_task more;   /* the queue was not emptied */
+    struct loop_timer opens; /* a partition may be given more */
+    struct flow_pace pace;
     struct loop_timer supervise;
     /* What keeps it from sending, and what ends that:
-     *   is_busy           the queue is full                a report makes room, or one of the below ends
+     *   is_busy           the queue or the partition       a report makes room, or its time comes (opens), or one of
+     *                     has enough                       the below ends
      *   is_held           a refusal that may pass          all in flight has its report and hold_until_ns is over
      *   is_rebatched      (held) batch_bytes has changed   a new producer, then as is_held
      *   must_replace      the producer is broken           a new producer, from hold_until_ns on
@@ -248,7 +255,7 @@ bool kafka_is_dead(const struct kafka *kafka, const rd_kafka_message_t *msg);
 void kafka_give_up_dead(struct kafka *kafka, const rd_kafka_message_t *msg);
 
 /* ---- kafka.c ---- */
-/* Give a copy to librdkafka. headers: NULL, or taken. RD_KAFKA_RESP_ERR__QUEUE_FULL: no room now. */
+/* Give a copy to librdkafka, in the arena or its own. headers: NULL, or taken. RD_KAFKA_RESP_ERR__QUEUE_FULL: no room now. */
 rd_kafka_resp_err_t kafka_produce(struct kafka *kafka, const struct kafka_message *msg,
                                   int64_t time_ms, uint64_t token, rd_kafka_headers_t *headers);
 /* librdkafka has this event. */
@@ -272,7 +279,7 @@ bool kafka_spread(struct kafka *kafka, const struct out_event *ev, struct kafka_
 uint32_t kafka_fnv1a(uint32_t hash, const void *bytes, size_t len);
 void *kafka_pack_token(uint64_t token, uint32_t spread);
 uint64_t kafka_token_of(const void *opaque);
-/* librdkafka's partitioner, in any of its threads. topic_opaque: not NULL = reachable ones only. */
+/* librdkafka's partitioner, in any of its threads. topic_opaque: its flow. */
 int32_t kafka_choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_len,
                                int32_t n_partitions, void *topic_opaque, void *msg_opaque);
 
@@ -330,6 +337,18 @@ bool kafka_try_smaller(struct kafka *kafka, const rd_kafka_message_t *msg);
 bool kafka_tries_alone(const struct kafka *kafka);
 /* An event has its verdict: may batches be large again? */
 void kafka_got_through(struct kafka *kafka);
+
+/* ---- kafka_pace.c ---- */
+/* For a new instance. */
+void kafka_set_pace(struct kafka *kafka);
+/* May this one go to its partition now? If not, kafka_release is called when it may. */
+bool kafka_is_open(struct kafka *kafka, const struct kafka_message *msg);
+/* librdkafka has it; it has its report. */
+void kafka_note_given(struct kafka *kafka, const rd_kafka_topic_t *topic,
+                      const struct kafka_message *msg);
+void kafka_note_landed(struct kafka *kafka, const rd_kafka_message_t *msg);
+/* Timer. arg: the kafka. */
+void kafka_open_again(void *arg);
 
 /* ---- kafka_supervisor.c ---- */
 int kafka_start_producer(struct kafka *kafka, struct err *err) MUST_CHECK;
@@ -389,6 +408,8 @@ extern const struct option kafka_header_options[];
 int kafka_read_header_settings(struct kafka *kafka, struct err *err) MUST_CHECK;
 /* NULL if there are none. span: NULL, or of the event. The caller's, until rd_kafka_producev has taken them. */
 rd_kafka_headers_t *kafka_make_headers(const struct kafka *kafka, const struct out_span *span);
+/* What they take in a batch, at most. */
+size_t kafka_header_bytes(const struct kafka *kafka);
 /* Without the headers span stays as it is; end is 0 if what they say cannot be read. */
 void kafka_read_headers(const rd_kafka_message_t *msg, struct out_span *span);
 

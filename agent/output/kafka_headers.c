@@ -81,6 +81,22 @@ rd_kafka_headers_t *kafka_make_headers(const struct kafka *kafka, const struct o
     return headers;
 }
 
+size_t kafka_header_bytes(const struct kafka *kafka)
+{
+    enum { LENGTHS = 2 * 5, NUMBER_MAX = 20 };
+    size_t sum = 0, len;
+    const char *name;
+    const void *value;
+    for (size_t i = 0; kafka->shape.headers &&
+                       !rd_kafka_header_get_all(kafka->shape.headers, i, &name, &value, &len);
+         i++)
+        sum += strlen(name) + len + LENGTHS;
+    if (kafka->set.posta_headers)
+        sum += sizeof ID_HEADER + EVENT_ID_LEN + sizeof END_HEADER + sizeof LEFT_OUT_HEADER +
+               2 * NUMBER_MAX + 3 * LENGTHS;
+    return sum;
+}
+
 /* 0 if it is no number: no event ends there. */
 static uint64_t number_of(const char *digits, size_t len)
 {

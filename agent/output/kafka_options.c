@@ -101,11 +101,13 @@ const struct option kafka_options[] = {
             "the dead letter file."},
     {.name = "bulk_max_size",
      .type = OPT_COUNT,
-     .def = "2048",
+     .def = "1024",
      .min = "1",
      .max = "1000000",
      AT(bulk_max_size),
-     .doc = "Most events in one batch."},
+     .doc =
+         "Most events in one batch. A batch that is full by this goes at once; one that is full by "
+         "max_message_bytes waits for bulk_flush_frequency."},
     {.name = "bulk_flush_frequency",
      .type = OPT_DURATION,
      .def = "5ms",

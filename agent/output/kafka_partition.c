@@ -236,7 +236,9 @@ int32_t kafka_choose_partition(const rd_kafka_topic_t *topic, const void *key, s
                                int32_t n_partitions, void *topic_opaque, void *msg_opaque)
 {
     uint32_t spread = (uint32_t)((uint64_t)(uintptr_t)msg_opaque >> SPREAD_SHIFT);
+    struct flow *flow = topic_opaque;
     (void)key, (void)key_len;
-    return topic_opaque ? choose_reachable(topic, spread, n_partitions)
-                        : (int32_t)(spread % (uint32_t)n_partitions);
+    atomic_store_explicit(&flow->n_partitions, n_partitions, memory_order_relaxed);
+    return flow->is_reachable_only ? choose_reachable(topic, spread, n_partitions)
+                                   : (int32_t)(spread % (uint32_t)n_partitions);
 }

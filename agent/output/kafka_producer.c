@@ -47,6 +47,8 @@ int producer_new(struct kafka *kafka, struct producer **out, struct err *err)
 {
     struct producer *producer = mem_zero(1, sizeof *producer);
     producer->client = client_new(&kafka->set, NULL);
+    producer->arena =
+        arena_new(2 * kafka->set.buffer_bytes); /* blocks are not full of what is out */
     producer->io = (struct loop_io) {.fd = -1};
     if (make_instance(kafka, producer, err) || kafka_make_handles(kafka, producer, err) ||
         attach_queue(kafka, producer, err)) {
@@ -91,6 +93,8 @@ static void *destroy(void *arg)
     if (producer->rk)
         end_instance(producer);
     client_free(producer->client);
+    arena_free(producer->arena);
+    flow_free_all(producer->flows);
     if (producer->io.fd >= 0)
         close(producer->io.fd);
     free(producer);

@@ -108,8 +108,11 @@ static void take_report(struct kafka *kafka, const rd_kafka_message_t *msg)
 static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)
 {
     const rd_kafka_message_t *msg;
-    while ((msg = rd_kafka_event_message_next(event)))
+    while ((msg = rd_kafka_event_message_next(event))) {
         take_report(kafka, msg);
+        arena_give_back(kafka->producer->arena, msg->payload);
+        kafka_note_landed(kafka, msg);
+    }
     kafka->last_progress_ns = loop_now(kafka->env.loop);
 }
 

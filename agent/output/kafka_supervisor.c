@@ -92,6 +92,7 @@ void kafka_adopt(struct kafka *kafka, struct producer *producer)
 {
     struct err err;
     kafka->producer = producer;
+    kafka_set_pace(kafka);
     kafka->producer->io.ready = kafka_serve;
     kafka->producer->io.arg = kafka;
     kafka->last_progress_ns = loop_now(kafka->env.loop);
@@ -205,6 +206,8 @@ void kafka_supervise(void *arg)
     }
     go_on(kafka);
     kafka_release(kafka);
+    if (kafka->producer)
+        arena_rest(kafka->producer->arena);
     if (kafka->stats.in_flight > 0 || kafka->is_held || kafka->must_replace)
         loop_set_timer(kafka->env.loop, &kafka->supervise, next_look_ns(kafka));
 }

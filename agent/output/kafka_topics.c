@@ -116,7 +116,8 @@ rd_kafka_topic_t *kafka_topic_handle(struct kafka *kafka, struct producer *produ
         return producer->topics[number];
     rd_kafka_topic_conf_t *conf = rd_kafka_topic_conf_new();
     rd_kafka_topic_conf_set_partitioner_cb(conf, kafka_choose_partition);
-    rd_kafka_topic_conf_set_opaque(conf, kafka->partition.reachable_only ? kafka : NULL);
+    rd_kafka_topic_conf_set_opaque(conf,
+                                   flow_new(&producer->flows, kafka->partition.reachable_only));
     producer->topics[number] =
         rd_kafka_topic_new(producer->rk, kafka->topics.at[number].name, conf);
     producer->n_seen++;

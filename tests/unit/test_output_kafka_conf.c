@@ -162,12 +162,14 @@ static void tokens_and_keys_go_there_and_back(void **state)
 {
     (void)state;
     static const uint64_t tokens[] = {0, 1, 8191, (UINT64_C(1) << OUTPUT_TOKEN_BITS) - 1};
+    struct flow flow = {.is_reachable_only = false};
     for (size_t i = 0; i < 4; i++)
         for (uint32_t spread = 0; spread < INT32_MAX - 70001; spread += 69997) {
             void *opaque = kafka_pack_token(tokens[i], spread);
             assert_int_equal(kafka_token_of(opaque), tokens[i]);
-            assert_int_equal(kafka_choose_partition(NULL, NULL, 0, 12, NULL, opaque), spread % 12);
+            assert_int_equal(kafka_choose_partition(NULL, NULL, 0, 12, &flow, opaque), spread % 12);
         }
+    assert_int_equal(flow.n_partitions, 12);
 }
 
 /* ---- advice ---- */
