@@ -1,0 +1,32 @@
+{{- define "nginx-example.name" -}}
+{{- .Release.Name | trunc 50 | trimSuffix "-" -}}
+{{- end }}
+
+{{- define "nginx-example.selector" -}}
+app.kubernetes.io/name: nginx-example
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "nginx-example.labels" -}}
+{{ include "nginx-example.selector" . }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{- define "nginx-example.image" -}}
+{{- $registry := (.Values.global | default dict).imageRegistry | default .Values.image.registry -}}
+{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (ne $registry "") -}}
+{{- if .Values.image.digest }}{{ $name }}@{{ .Values.image.digest }}{{ else }}{{ $name }}:{{ .Values.image.tag }}{{ end -}}
+{{- end }}
+
+{{/* The logs' tmpfs counts as memory of nginx, who writes it. */}}
+{{- define "nginx-example.checkMemory" -}}
+{{- $limit := ((.Values.resources.limits | default dict).memory) -}}
+{{- if and $limit (eq .Values.posta.logs.medium "Memory") (not .Values.posta.logs.existingVolume) -}}
+{{- $given := include "posta-sidecar.bytes" (dict "size" $limit "what" "resources.limits.memory") | int64 -}}
+{{- $logs := include "posta-sidecar.bytes" (dict "size" (include "posta-sidecar.logsSizeLimit" .) "what" "posta.logs.sizeLimit") | int64 -}}
+{{- if lt $given (add $logs 33554432) -}}
+{{- fail (printf "nginx-example: resources.limits.memory (%s) has no room for the logs' volume of %s and 32Mi for nginx: a full volume would end nginx for lack of memory" $limit (include "posta-sidecar.logsSizeLimit" .)) -}}
+{{- end -}}
+{{- end -}}
+{{- end }}
