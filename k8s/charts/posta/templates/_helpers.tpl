@@ -69,7 +69,7 @@ annotations:
 
 {{/* Values for the templates of posta-sidecar: beside a web server. */}}
 {{- define "posta.sidecarValues" -}}
-{{- $v := deepCopy (omit .Values.sidecar "global" "injection" "configMapName") -}}
+{{- $v := deepCopy (omit .Values.sidecar "global") -}}
 {{- $tls := mergeOverwrite (deepCopy .Values.sidecar.tls) (include "posta.tls" . | fromJson) -}}
 {{- $_ := set $v "image" .Values.image -}}
 {{- $_ := set $v "kafka" .Values.kafka -}}
@@ -91,5 +91,5 @@ annotations:
 {{- end }}
 
 {{- define "posta.sidecarConfigMap" -}}
-{{- .Values.sidecar.configMapName | default (printf "%s-sidecar" (include "posta.fullname" .)) -}}
+{{- .Values.sidecar.existingConfigMap | default (printf "%s-sidecar" (include "posta.fullname" .)) -}}
 {{- end }}

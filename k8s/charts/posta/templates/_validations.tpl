@@ -13,9 +13,8 @@
 {{- if lt ($d.terminationGracePeriodSeconds | int64) (add ($d.shutdownDeadlineSeconds | int64) 5) }}{{ fail (printf "posta: daemonset.terminationGracePeriodSeconds (%d) must be at least 5 more than daemonset.shutdownDeadlineSeconds (%d), or posta is killed while it delivers" ($d.terminationGracePeriodSeconds | int64) ($d.shutdownDeadlineSeconds | int64)) }}{{ end -}}
 {{- if not $d.paths }}{{ fail "posta: daemonset.paths is empty: name the logs, as /var/log/pods/*/*/*.log*" }}{{ end -}}
 {{- range $d.paths }}{{ if not (hasPrefix "/var/log/" .) }}{{ fail (printf "posta: daemonset.paths: %s is not below /var/log, which is what is mounted; mount its folder by daemonset.extraVolumes and read it by daemonset.config" .) }}{{ end }}{{ end -}}
-{{- else if .Values.rbac.create -}}
-{{- /* nothing: a sidecar has no rights */ -}}
 {{- end -}}
-{{- if and .Values.sidecar.injection.enabled (not (include "posta.isSidecar" .)) }}{{ fail "posta: sidecar.injection.enabled needs role: sidecar or both" }}{{ end -}}
-{{- if and .Values.sidecar.injection.enabled (semverCompare "<1.34.0-0" .Capabilities.KubeVersion.Version) }}{{ fail (printf "posta: sidecar.injection needs Kubernetes 1.34 or later, and this is %s; use the library chart posta-sidecar" .Capabilities.KubeVersion.Version) }}{{ end -}}
+{{- if and .Values.injection.enabled (not (include "posta.isSidecar" .)) }}{{ fail "posta: injection.enabled needs role: sidecar or both" }}{{ end -}}
+{{- if and .Values.injection.enabled (eq (.Values.sidecar.native | toString) "false") }}{{ fail "posta: injection puts posta among the init containers, so sidecar.native must be auto or true: an ordinary container there would hold up the pod for ever" }}{{ end -}}
+{{- if and .Values.injection.enabled (semverCompare "<1.34.0-0" .Capabilities.KubeVersion.Version) }}{{ fail (printf "posta: injection needs Kubernetes 1.34 or later, and this is %s; use the library chart posta-sidecar" .Capabilities.KubeVersion.Version) }}{{ end -}}
 {{- end }}
