@@ -5,6 +5,7 @@
   manifests.py restricted FILE              pods against the restricted Pod Security Standard; NAME=privileged objects in --except
   manifests.py openshift FILE               no pod but the DaemonSet's names a user or group, and an SCC allows what that needs
   manifests.py unique FILE                  lists that server-side apply merges by key have each key once
+  manifests.py same FILE FILE               the same objects, in the same order
   manifests.py documented CHART             each value is explained above it and is in the schema, and nothing else is in the schema
   manifests.py table CHART                  the values as a table for README.md
   manifests.py rules FILE                   the rule groups of all PrometheusRules, as promtool reads them
@@ -193,6 +194,12 @@ def unique(path):
     return wrong
 
 
+def same(one, other):
+    pairs = list(zip(objects(one), objects(other)))
+    wrong = [f"{name_of(a)} and {name_of(b)} differ" for a, b in pairs if a != b]
+    return wrong + ([] if len(pairs) == len(objects(one)) == len(objects(other)) > 0 else ["not as many objects"])
+
+
 # ---- values ----
 
 def value_rows(chart):
@@ -312,7 +319,7 @@ def dashboard(path):
 
 
 if __name__ == "__main__":
-    command = {f.__name__: f for f in (validate, restricted, openshift, unique, documented, table, rules, data, metrics, dashboard)}
+    command = {f.__name__: f for f in (validate, restricted, openshift, unique, same, documented, table, rules, data, metrics, dashboard)}
     problems = command[sys.argv[1]](*sys.argv[2:])
     print(*problems, sep="\n", end="\n" if problems else "", file=sys.stderr)
     sys.exit(1 if problems else 0)
