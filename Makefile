@@ -23,7 +23,7 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
 HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
 
-.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static asan tsan fuzz bench bench-parse soak install \
+.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s k8s-examples asan tsan fuzz bench bench-parse soak install \
         docs clean setup-build setup-test setup-demo setup-check setup-bench tools
 
 all: setup-build
@@ -124,6 +124,15 @@ check-static:
 		--suppressions-list=tests/check/cppcheck.txt --inline-suppr agent && echo "  OK    cppcheck"
 	$(Q)shellcheck -x -e SC2119,SC2120 $$(git ls-files '*.sh' .ci/run) && echo "  OK    shellcheck"
 	$(Q)$(MAKE) --no-print-directory -j2 CC=clang BUILD=build/clang posta && echo "  OK    clang"
+
+# Charts, rendered examples, alerts, Dockerfile; part of `make test`. The first time it builds Helm and friends: some minutes.
+check-k8s: setup-test
+	$(Q)$(MAKE) --no-print-directory -j2 posta
+	$(Q)BUILD=$(BUILD) tests/run.sh k8s
+
+# Rewrite k8s/examples/*.yaml and the tables of values in the charts' READMEs.
+k8s-examples:
+	$(Q)bash tests/k8s/check_charts.sh write
 
 # Rewrite what is made from the option tables: config/posta.reference.yml and the options in docs/posta.8.
 docs: posta

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # Runs the tests and says how it went. The last line is "N passed, N failed" (", N skipped" when something was).
 #
-#   tests/run.sh [GROUP ...]      groups: unit mock kafka soak; default: unit mock kafka
+#   tests/run.sh [GROUP ...]      groups: unit mock kafka k8s soak; default: unit mock k8s kafka
 #
 # unit:  the cmocka programs in $BUILD/tests/unit
 # mock:  tests/e2e/mock_*.sh: the whole program, with an in-process broker or none
 # kafka: tests/e2e/kafka_*.sh: the whole program, real nginx, three real brokers over mutual TLS (started once, shared)
+# k8s:   tests/k8s/check_*.sh: charts, examples, alerts, image's Dockerfile; each says what it had to leave out
 # soak:  tests/e2e/soak_*.sh: long
 # A program or script reports "ok ..." and "not ok ..." lines; one that ends badly without a "not ok" counts as failed. Lines that
 # begin with "numbers: " are shown: how much was tried.
@@ -68,6 +69,7 @@ list() { # GROUP
     local program
     case $1 in
     unit) for program in "$BUILD"/tests/unit/test_*; do [[ -x $program && -f $program ]] && echo "$program"; done ;;
+    k8s) ls tests/k8s/check_*.sh ;;
     *) ls tests/e2e/"$1"_*.sh ;;
     esac
 }
@@ -140,10 +142,10 @@ summary() {
 }
 
 groups=("$@")
-((${#groups[@]})) || groups=(unit mock kafka)
+((${#groups[@]})) || groups=(unit mock k8s kafka)
 for group in "${groups[@]}"; do
     case $group in
-    unit | mock | kafka) ;;
+    unit | mock | kafka | k8s) ;;
     soak) export TEST_TIMEOUT=${TEST_TIMEOUT:-14400} ;;
     *) echo "run.sh: unknown group $group" >&2 && exit 1 ;;
     esac

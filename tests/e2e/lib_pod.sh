@@ -50,19 +50,23 @@ limits_remove() {
 }
 
 # run_container NAME COMMAND...: sets $INIT to its first process. Ends with the container; output in $POD.NAME.log.
-run_container() {
-    local name=$1 dir dirs=() root=$POD/root
-    shift
+run_container() { run_container_of / "$@"; }
+
+# run_container_of FROM NAME COMMAND...: its root is the folder FROM, in which nothing is needed but folders mnt, proc and dev; it has no
+# environment but what the command's `env` gives it.
+run_container_of() {
+    local from=$1 name=$2 dir dirs=() root=$POD/root
+    shift 2
     mapfile -t dirs < <(limit "$name" $((96 * 1024 * 1024)) 100)
     CGROUPS+=("${dirs[@]}")
     # shellcheck disable=SC2016 # for the shell inside
     unshare -m -p -f --kill-child --propagation slave bash -c '
         set -e
-        root=$1 pod=$2 user=$3 pid_file=$4
+        root=$1 pod=$2 user=$3 from=$4
         shift 4
         while [[ $1 != -- ]]; do echo $$ >"$1/cgroup.procs"; shift; done
         shift
-        mount --rbind / "$root"
+        mount --rbind "$from" "$root"
         mount --make-rslave "$root"
         mount -o remount,bind,ro "$root"
         mount -t tmpfs -o size=64k none "$root/mnt"
@@ -71,8 +75,16 @@ run_container() {
         mount --bind "$pod/etc" "$root/mnt/etc" && mount -o remount,bind,ro "$root/mnt/etc"
         mount -o remount,ro "$root/mnt"
         mount -t proc none "$root/proc"
+        if [[ $from != / ]]; then
+            mount --rbind /dev "$root/dev" # a runtime gives it a few devices, names and servers of names
+            for file in hosts resolv.conf; do mount --bind "/etc/$file" "$root/etc/$file"; done
+            settings=()
+            [[ $1 != env ]] || { shift && while [[ $1 == *=* ]]; do settings+=("$1") && shift; done; }
+            exec env -i "${settings[@]}" "$(command -v setpriv)" --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \
+                "$(command -v unshare)" --root="$root" --setgid="$user" --setuid="$user" "$@"
+        fi
         exec chroot "$root" setpriv --reuid="$user" --regid="$user" --clear-groups --no-new-privs --inh-caps=-all \
-            --bounding-set=-all "$@"' container "$root" "$POD" "$POD_USER" - "${dirs[@]}" -- "$@" >>"$DIR/$name.log" 2>&1 &
+            --bounding-set=-all "$@"' container "$root" "$POD" "$POD_USER" "$from" "${dirs[@]}" -- "$@" >>"$DIR/$name.log" 2>&1 &
     SHELL_OF=$!
     until_true 10 first_process || not_ok "container $name starts" "$(tail -n 5 "$DIR/$name.log")"
 }

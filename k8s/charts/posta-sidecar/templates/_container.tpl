@@ -23,7 +23,7 @@
 {{- end }}
 {{- end }}
 
-{{/* What is asked on localhost is asked by the program itself; what listens on all addresses by the kubelet. */}}
+{{/* What listens on the loopback is asked by the program itself; what listens on all addresses by the kubelet. */}}
 {{- define "posta-sidecar.probe" -}}
 {{- $p := .probe -}}
 {{- if .v.metrics.enabled }}
@@ -32,7 +32,7 @@ httpGet:
   port: posta-metrics
 {{- else }}
 exec:
-  command: [/usr/bin/posta, probe, {{ .what }}, --url, "http://localhost:{{ .v.metrics.port }}"]
+  command: [/usr/bin/posta, probe, {{ .what }}, --url, "http://127.0.0.1:{{ .v.metrics.port }}"]
 {{- end }}
 periodSeconds: {{ $p.periodSeconds }}
 failureThreshold: {{ $p.failureThreshold }}
@@ -70,7 +70,7 @@ seccompProfile:
     - -E
     - http.enabled=true
     - -E
-    - http.host={{ ternary "0.0.0.0" "localhost" $v.metrics.enabled }}
+    - http.host={{ ternary $v.metrics.host "127.0.0.1" $v.metrics.enabled }}
     - -E
     - http.port={{ $v.metrics.port }}
     {{- with $v.extraArgs }}

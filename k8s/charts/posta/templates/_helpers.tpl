@@ -75,7 +75,7 @@ annotations:
 {{- $_ := set $v "kafka" .Values.kafka -}}
 {{- $_ := set $v "tls" $tls -}}
 {{- $_ := set $v "openshift" .Values.openshift -}}
-{{- $_ := set $v "metrics" (dict "enabled" (or .Values.podMonitor.enabled .Values.sidecar.metrics.enabled) "port" .Values.metrics.port) -}}
+{{- $_ := set $v "metrics" (dict "enabled" (or .Values.podMonitor.enabled .Values.sidecar.metrics.enabled) "host" .Values.metrics.host "port" .Values.metrics.port) -}}
 {{- $v | toJson -}}
 {{- end }}
 
