@@ -35,7 +35,7 @@ finds() { # NAME SED_SCRIPT EXAMPLE COMMAND...: the command fails on the example
     elif manifests "$@" "$DIR/fault.yaml" 2>"$DIR/found"; then
         not_ok "the judge finds: $name" "it found nothing"
     else
-        manifests "$@" "$example" 2>>"$DIR/found" && ok "the judge finds: $name" || not_ok "the judge finds: $name" "$(cat "$DIR/found")"
+        check "the judge finds: $name" manifests "$@" "$example"
     fi
 }
 if need python; then

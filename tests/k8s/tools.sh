@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Gets the programs that check charts, once, into the cache; a second time it needs no network. Versions are pinned here.
 #
-#   tools.sh NAME...      helm3 helm4 kube-score python promtool buildah; prints nothing, status 1 and a line for each it cannot get
+#   tools.sh NAME...      helm3 helm4 kube-score injection python promtool buildah; prints nothing, status 1 and a line for each it cannot get
 #   tools.sh path         where they are
 #
 # POSTA_CACHE: ~/.cache/posta. POSTA_OFFLINE=1: fetch nothing.
@@ -26,6 +26,17 @@ go_program() { # NAME PACKAGE
     rm -rf "$dir"
     [[ -x $CACHE/$1 ]] && rm -f "$dir.log"
 }
+# The one of this folder, made anew when its source changes.
+injection_program() {
+    local source stamp
+    source=$(dirname "${BASH_SOURCE[0]}")/injection
+    stamp=$(cat "$source"/main.go "$source"/go.mod "$source"/go.sum | sha256sum)
+    [[ $(cat "$CACHE/injection.stamp" 2>/dev/null) != "$stamp" || ! -x $CACHE/injection ]] || return 0
+    command -v go >/dev/null || return 1
+    say "what the API server does is built, once"
+    (cd "$source" && CGO_ENABLED=0 GOFLAGS="-p=2 -mod=readonly" nice -n 10 go build -ldflags '-s -w' -o "$CACHE/injection" .) \
+        >"$CACHE/injection.log" 2>&1 && echo "$stamp" >"$CACHE/injection.stamp"
+}
 python_tools() {
     local stamp=$CACHE/venv/packages
     [[ $(cat "$stamp" 2>/dev/null) != "$PYTHON_PACKAGES" ]] || return 0
@@ -44,6 +55,7 @@ get() { # NAME
     helm3) go_program helm3 "$HELM3" ;;
     helm4) go_program helm4 "$HELM4" ;;
     kube-score) go_program kube-score "$KUBE_SCORE" ;;
+    injection) injection_program ;;
     python) python_tools ;;
     promtool) command -v promtool >/dev/null || debian_package promtool || debian_package prometheus ;;
     buildah) command -v buildah mmdebstrap jq >/dev/null || debian_package buildah libgpgme11 golang-github-containers-common golang-github-containers-image mmdebstrap jq ;;
