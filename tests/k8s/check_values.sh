@@ -103,6 +103,18 @@ library_by_name() {
     template by-name
 }
 
+# The commands of the documents, as they stand there, as far as they go without a cluster.
+documents() {
+    local file command
+    for file in README.md k8s/README.md k8s/charts/posta/README.md k8s/charts/nginx-example/README.md; do
+        while read -r command; do
+            command=${command//k8s\/charts/$DIR/charts}
+            command="$KTOOLS/helm3 template --kube-version 1.33 ${command#helm install}"
+            check "$file: ${command#*charts/}" bash -c "$command"
+        done < <(sed -e ':a' -e '/\\$/N; s/\\\n//; ta' "$ROOT/$file" | grep '^helm install')
+    done
+}
+
 # What the charts make is what posta takes: every posta.yml of the examples, with certificates where the pod has them.
 posta_takes_it() {
     local example name file=$DIR/posta.yml
@@ -128,5 +140,6 @@ copy_charts "$KTOOLS/helm3" || exit 1
 against_the_schema
 with_sentences
 right_ones
+documents
 [[ -x $POSTA ]] || { skip "posta takes what the charts make" "there is no $POSTA" && exit 0; }
 posta_takes_it
