@@ -102,6 +102,9 @@ wait "$LOAD"
 check "that nothing is delivered is said" log_has "NOTHING IS DELIVERED"
 new_secret
 check "when the Secret comes, all is delivered" until_true 60 nothing_waits
+start_container posta "$IMAGE_ROOT" /usr/bin/posta test output -c /etc/posta/posta.yml
+end_container "$SHELL_OF"
+equals "what helm test runs is content" 0 "$STATUS"
 load 8 100000000
 sleep 1
 new_secret
