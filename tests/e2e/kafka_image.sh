@@ -5,10 +5,11 @@
 . "$(dirname "$0")/lib.sh"
 IMAGE=$DIR/image
 
-inside() { # USER COMMAND...: in the image's root, without capabilities or environment
+# inside USER COMMAND...: in the image's root, without capabilities or environment; with IN_PLACE=exec in the shell's own process
+inside() {
     local user=$1
     shift
-    env -i "$(command -v setpriv)" --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \
+    ${IN_PLACE:-} env -i "$(command -v setpriv)" --no-new-privs --inh-caps=-all --bounding-set=-all,+sys_chroot,+setuid,+setgid \
         "$(command -v unshare)" --root="$IMAGE/root" --setgid="$user" --setuid="$user" "$@"
 }
 
@@ -53,7 +54,7 @@ it_runs() {
     mkdir -p "$IMAGE/root/run"
     local port=$((20000 + RANDOM % 10000))
     printf 'http.enabled: true\nhttp.host: 127.0.0.1\nhttp.port: %s\nfilebeat.inputs: [{type: filestream, id: a, paths: [/var/log/none.log]}]\noutput.console.enabled: true\npath.data: /tmp/data\n' "$port" >"$IMAGE/root/run/a.yml"
-    inside 65532 /usr/bin/posta -c /run/a.yml >"$LOG" 2>&1 &
+    IN_PLACE="exec" inside 65532 /usr/bin/posta -c /run/a.yml >"$LOG" 2>&1 &
     PID=$!
     check "the endpoint is there, and the probe asks it" until_true 10 inside 65532 /usr/bin/posta probe live --url "http://127.0.0.1:$port"
     check "... and is ready" until_true 10 inside 65532 /usr/bin/posta probe ready --url "http://127.0.0.1:$port"

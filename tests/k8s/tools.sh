@@ -46,9 +46,14 @@ python_tools() {
     # shellcheck disable=SC2086 # a list of words
     "$CACHE/venv/bin/pip" install -q $PYTHON_PACKAGES >"$CACHE/pip.log" 2>&1 && echo "$PYTHON_PACKAGES" >"$stamp"
 }
+# Packages that bring a service must not start it: Debian asks this file.
 debian_package() { # NAME...
+    local policy=/usr/sbin/policy-rc.d code=0 is_mine=
     may_fetch && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 1
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1
+    [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 0755 "$policy" && is_mine=yes; }
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1 || code=1
+    [[ -z $is_mine ]] || rm -f "$policy"
+    return $code
 }
 get() { # NAME
     case $1 in
@@ -57,7 +62,7 @@ get() { # NAME
     kube-score) go_program kube-score "$KUBE_SCORE" ;;
     injection) injection_program ;;
     python) python_tools ;;
-    promtool) command -v promtool >/dev/null || debian_package promtool || debian_package prometheus ;;
+    promtool) command -v promtool >/dev/null || debian_package prometheus ;;
     buildah) command -v buildah mmdebstrap jq >/dev/null || debian_package buildah libgpgme11 golang-github-containers-common golang-github-containers-image mmdebstrap jq ;;
     *) return 1 ;;
     esac
