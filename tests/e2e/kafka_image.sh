@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The image of k8s/image/Dockerfile, built here without a container engine: what is in it and what is not; the life of a pod (kafka_pod.sh)
-# with posta's container on the image's root; and the pod that the chart nginx-example makes (image_chart.sh).
+# with posta's container on the image's root; and the pods that the charts make (image_node.sh, image_chart.sh).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 IMAGE=$DIR/image
@@ -91,4 +91,6 @@ what_is_in_it
 it_runs
 prepare_for_pod
 POD_ROOT=$IMAGE/root POD_POSTA=/usr/bin/posta CASES="${CASES:-native ordinary gone}" bash "$ROOT/tests/e2e/kafka_pod.sh"
-IMAGE_ROOT=$IMAGE/root bash "$ROOT/tests/e2e/image_chart.sh"
+export IMAGE_ROOT=$IMAGE/root
+bash "$ROOT/tests/e2e/image_node.sh"
+bash "$ROOT/tests/e2e/image_chart.sh"

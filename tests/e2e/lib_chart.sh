@@ -34,7 +34,7 @@ start_container() {
     mapfile -t dirs < <(limit "chart-$name" "$(cat "$CHART_POD/$name/memory")" 200)
     CGROUPS+=("${dirs[@]}")
     # shellcheck disable=SC2016 # for the shell inside
-    unshare -m -p -f --kill-child --propagation private bash -c '
+    unshare -m -p -f --kill-child --propagation slave bash -c '
         set -e
         pod=$1 name=$2 from=$3 user=$4 root=$1/root
         shift 4

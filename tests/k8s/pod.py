@@ -3,7 +3,7 @@
 
   pod.py MANIFESTS WORKLOAD FOLDER      secrets are taken from FOLDER/secrets/NAME/KEY, if they are there
 
-Writes FOLDER/volumes/NAME/ (configMap, secret, projected, downwardAPI: files behind ..data, as kubelet lays them; emptyDir: empty),
+Writes FOLDER/volumes/NAME/ (configMap, secret, projected, downwardAPI: files behind ..data, as kubelet lays them; emptyDir and hostPath: empty),
 FOLDER/tmpfs ("NAME BYTES" a line), and of each container FOLDER/NAME/{args,env,mounts,user,memory,image}; mounts: "VOLUME PATH ro|rw".
 """
 import pathlib
@@ -59,6 +59,8 @@ def fill(volume, folder, objects, template, secrets):
     elif "downwardAPI" in volume:
         meta, source = template["metadata"], volume["downwardAPI"]
         lay(folder, {i["path"]: (lines_of(meta.get(i["fieldRef"]["fieldPath"].split(".")[1])), source["defaultMode"]) for i in source["items"]})
+    elif "hostPath" in volume:
+        folder.mkdir(parents=True)
     else:
         folder.mkdir(parents=True)
         return size_of(volume["emptyDir"]["sizeLimit"])
@@ -89,7 +91,7 @@ def main(manifests, workload, target):
         size = fill(volume, target / "volumes" / volume["name"], objects, template, target / "secrets")
         sizes += [f"{volume['name']} {size}\n"] if size else []
     (target / "tmpfs").write_text("".join(sizes))
-    (target / "group").write_text(f"{pod['securityContext']['fsGroup']}\n")
+    (target / "group").write_text(f"{pod.get('securityContext', {}).get('fsGroup', 0)}\n")
     for container in pod.get("initContainers", []) + pod["containers"]:
         write_container(container, pod, target / container["name"])
 
