@@ -5,7 +5,8 @@
 #
 #   image.sh FOLDER       FOLDER/root: the image's root; FOLDER/config.json: its user, command, labels; FOLDER/size: bytes, compressed
 #
-# The base is kept in POSTA_CACHE (~/.cache/posta), the layers of apt in its storage, so the second build takes a minute.
+# The base, with the packages that the Dockerfile installs, is kept in POSTA_CACHE (~/.cache/posta), so the second build takes a minute;
+# nothing else is.
 set -euo pipefail
 
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
@@ -32,13 +33,16 @@ proxy() { # http|https
     [[ -z $PROXY ]] || printf -- '--aptopt=Acquire::%s::Proxy "%s"\n' "$1" "$PROXY"
 }
 
+# What the Dockerfile installs, so that it finds it there.
+packages() { sed -n '/apt-get install/,/rm -rf/p' "$SOURCE/k8s/image/Dockerfile" | grep -oE '[a-z0-9][a-z0-9+-]*-dev|gcc|make|pkg-config|ca-certificates' | paste -sd,; }
+
 make_base() {
     local uri options container
     ! build inspect --type image "$BASE" >/dev/null 2>&1 || return 0
     uri=$(mirror)
     [[ -n $uri ]] || cannot "apt of this system names no Debian mirror"
     mapfile -t options < <(proxy http && proxy https)
-    mmdebstrap --quiet --variant=minbase "${options[@]}" --include=ca-certificates "$SUITE" "$CACHE/base.tar" "$uri" >&2 ||
+    mmdebstrap --quiet --variant=minbase "${options[@]}" --include="$(packages)" "$SUITE" "$CACHE/base.tar" "$uri" >&2 ||
         cannot "the packages of $SUITE cannot be had"
     container=$(build from scratch)
     build add -q "$container" "$CACHE/base.tar" / >/dev/null
@@ -54,7 +58,7 @@ make_context() {
 }
 
 make_image() {
-    build bud -q --isolation chroot --pull-never --layers --timestamp 0 --format oci --build-arg BASE="$BASE" \
+    build bud -q --isolation chroot --pull-never --layers=false --timestamp 0 --format oci --build-arg BASE="$BASE" \
         --build-arg REVISION="$(git -C "$SOURCE" rev-parse --short HEAD)" -f "$WORK/context/k8s/image/Dockerfile" -t localhost/posta:test "$WORK/context" >"$WORK/log" 2>&1 ||
         { tail -n 40 "$WORK/log" >&2 && exit 1; }
 }
@@ -70,11 +74,17 @@ unpack() {
     cp -a "$mounted/." "$OUT/root/"
     build rm "$container" >/dev/null
 }
+# What a build leaves takes as much as its base each time, as nothing is shared by plain folders.
+forget() {
+    build rm --all >/dev/null 2>&1 || true
+    build rmi --force localhost/posta:test >/dev/null 2>&1 || true
+    build rmi --prune >/dev/null 2>&1 || true
+}
 
 [[ $(id -u) == 0 ]] || cannot "only root can"
 for tool in mmdebstrap buildah jq; do command -v "$tool" >/dev/null || cannot "$tool is missing"; done
 WORK=$(mktemp -d "${TMPDIR:-/var/tmp}/posta-image.XXXXXX")
-trap 'rm -rf "$WORK"' EXIT
+trap 'forget; rm -rf "$WORK"' EXIT
 mkdir -p "$CACHE" "$OUT"
 make_base
 make_context
