@@ -20,9 +20,11 @@ import sys
 
 import yaml
 
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where libyaml is there
+
 
 def objects(path):
-    return [o for o in yaml.safe_load_all(open(path)) if o]
+    return [o for o in yaml.load_all(open(path), Loader=LOADER) if o]
 
 
 def name_of(obj):
@@ -54,9 +56,13 @@ def closed(schema):
     return schema
 
 
-def custom_schemas(folder):
+def custom_schemas(folder, kinds):
+    """Of these kinds; a folder of definitions is large, so only files that name one of them are read."""
     found = {}
     for path in pathlib.Path(folder).glob("*.yaml") if folder else []:
+        text = path.read_text()
+        if not any(f"kind: {kind}\n" in text for kind in kinds):
+            continue
         for crd in objects(path):
             if crd.get("kind") != "CustomResourceDefinition":
                 continue
@@ -68,6 +74,7 @@ def custom_schemas(folder):
     return found
 
 
+CUSTOM = re.compile(r"[.](coreos|strimzi)[.]|cert-manager[.]io")
 SCC_FIELDS = """apiVersion kind metadata priority allowPrivilegedContainer defaultAddCapabilities requiredDropCapabilities allowedCapabilities
 allowHostDirVolumePlugin volumes allowedFlexVolumes allowHostNetwork allowHostPorts allowHostPID allowHostIPC userNamespaceLevel
 defaultAllowPrivilegeEscalation allowPrivilegeEscalation seLinuxContext runAsUser supplementalGroups fsGroup readOnlyRootFilesystem users
@@ -77,15 +84,16 @@ groups seccompProfiles allowedUnsafeSysctls forbiddenSysctls""".split()
 def validate(version, crds, path):
     import jsonschema
     import kubernetes_validate
-    custom, wrong = custom_schemas(crds), []
-    for obj in objects(path):
+    found, wrong = objects(path), []
+    custom = custom_schemas(crds, {o["kind"] for o in found if CUSTOM.search(o["apiVersion"])})
+    for obj in found:
         key = obj["apiVersion"], obj["kind"]
         if obj["kind"] == "SecurityContextConstraints":
             wrong += [f"{name_of(obj)}: unknown field {field}" for field in obj if field not in SCC_FIELDS]
         elif key in custom:
             validator = jsonschema.Draft202012Validator(closed(custom[key]))
             wrong += [f"{name_of(obj)}: {list(e.absolute_path)}: {e.message}" for e in validator.iter_errors(obj)]
-        elif re.search(r"[.](coreos|strimzi|cert-manager)[.]|cert-manager[.]io", obj["apiVersion"]):
+        elif CUSTOM.search(obj["apiVersion"]):
             if crds:
                 wrong.append(f"{name_of(obj)}: no definition of {key}")
         else:
