@@ -48,6 +48,12 @@ against_the_schema() {
     refused "a digest that is none" "/image/digest" node --set image.digest=latest
     refused "an input without a file" "file" app --set 'posta.inputs[0].id=a' --set posta.inputs[0].parser=access
     refused "a port beyond all" "/metrics/port" node --set metrics.port=70000
+    refused "a topic with a blank" "/kafka/topic" node --set 'kafka.topic=my logs'
+    refused "an image without a name" "/image/repository" node --set image.repository=
+    refused "a tag with a blank" "/image/tag" node --set 'image.tag=a b'
+    refused "an address with a blank" "/metrics/host" node --set 'metrics.host=a b'
+    refused "a DaemonSet's label that is a number" "/daemonset/podLabels/a" node --set daemonset.podLabels.a=1
+    refused "a mode as text" "/tls/defaultMode" node --set tls.defaultMode=0777
     refused "a logs' folder that is no path" "/logs/path" app --set posta.logs.path=logs
 }
 with_sentences() {
@@ -76,6 +82,32 @@ with_sentences() {
     refused "a volume smaller than the spool" "spool.sizeLimit (64Mi) is too small for spool.maxSize 64MB" app --set posta.spool.sizeLimit=64Mi
     refused "memory smaller than the spool" "the spool's volume is in memory and counts" app --set posta.resources.limits.memory=64Mi
     refused "nginx's memory smaller than its logs" "has no room for the logs' volume" app --set resources.limits.memory=40Mi
+    refused "a port that is none" "has no port that there is" node --set 'kafka.hosts={k:99999}'
+    refused "two pods for one spool" "would want the one spool" node --set daemonset.updateStrategy.rollingUpdate.maxSurge=1
+    refused "a tiny spool on a node" "daemonset.spool.maxSize (1KB) must be at least 4MB" node --set daemonset.spool.maxSize=1KB
+    refused "the spool in a folder of the node's" "must be a folder of its own" node --set daemonset.spool.hostPath=/var
+    refused "too little memory on a node" "must be at least 64Mi" node --set daemonset.resources.limits.memory=8Mi
+    refused "more requested than allowed" "is above the limit of" node --set daemonset.resources.requests.memory=1Gi
+    refused "... beside a web server" "is above the limit of" app --set posta.resources.requests.memory=1Gi
+    refused "a variable of the chart's own" "daemonset.extraEnv: name NODE_NAME is there twice" node --set daemonset.extraEnv[0].name=NODE_NAME
+    refused "a volume of the chart's own" "daemonset.extraVolumes: name spool is there twice" node --set daemonset.extraVolumes[0].name=spool
+    refused "a mount of the chart's own" "mountPath /var/log/nginx is there twice" app --set posta.extraVolumeMounts[0].mountPath=/var/log/nginx
+    refused "an SCC for a whole namespace" "the SCC would be for the namespace's default account" node --set openshift=true,serviceAccount.create=false
+    refused "a scrape that takes longer than its interval" "the Prometheus operator refuses that" node --set podMonitor.scrapeTimeout=2m,podMonitor.interval=1m30s
+    refused "a certificate renewed before it is made" "must be less than tls.certManager.duration" \
+        node --set tls.certManager.create=true,tls.certManager.issuerRef.name=i,tls.caSecretName=c,tls.certManager.renewBefore=9999h
+    refused "an alert that there is not" "there is no alert Nope; there are PostaEventsDropped," node --set 'prometheusRule.disabled={Nope}'
+    refused "a broker where it does nothing" "set kafka.topic, which is for both roles" beside --set sidecar.kafka.topic=x
+    refused "a port where it does nothing" "set metrics.port, which is for both roles" beside --set sidecar.metrics.port=99
+    refused "two inputs of one name" "inputs: id a is there twice" app --set 'posta.inputs[0].id=a,posta.inputs[0].file=a,posta.inputs[1].id=a,posta.inputs[1].file=b'
+    refused "two inputs of one log" "inputs: file a is there twice" app --set 'posta.inputs[0].id=a,posta.inputs[0].file=a,posta.inputs[1].id=b,posta.inputs[1].file=a'
+    refused "two containers of one name" "needs a name of its own" app --set posta.name=nginx
+    refused "logs over the spool" "would hide /var/lib/posta or lie in it" app --set posta.logs.path=/var/lib
+    refused "logs over all" "would hide /var/lib/posta" app --set posta.logs.path=/
+    refused "one port for two" "which is nginx's own" app --set posta.metrics.enabled=true,posta.metrics.port=8080
+    refused "a volume that this pod has not" "this chart's pod has no volume other" app --set posta.logs.existingVolume=other
+    refused "brokers by a variable, and a NetworkPolicy" "set kafka.ports" template posta --set-json "kafka.hosts=[\"\${KAFKA}\"]" --set kafka.topic=l,tls.secretName=s
+    refused "an output without brokers" "kafka.hosts is empty" template posta --set tls.enabled=false --set daemonset.config.output.kafka.topic=x
 }
 right_ones() {
     taken "a spool on disk needs no memory" app --set posta.spool.medium=,posta.spool.maxSize=2GB,posta.resources.limits.memory=64Mi
@@ -83,10 +115,23 @@ right_ones() {
     taken "another output" template posta --set tls.enabled=false --set daemonset.config.output.console.enabled=true
     taken "no TLS, said in the notes" app --set posta.tls.enabled=false
     taken "the library by its own name" library_by_name
-    equals "sizes are worked out: logs" "sizeLimit: 20Mi" "$(app | grep -A3 'name: posta-logs$' | grep -o 'sizeLimit: .*' | head -n 1)"
+    taken "brokers by a variable, with their ports" template posta --set-json "kafka.hosts=[\"\${KAFKA}\"]" --set 'kafka.topic=l,tls.secretName=s,kafka.ports={9093}'
+    taken "brokers by their address" node --set 'kafka.hosts={[2001:db8::1]:9092}'
+    equals "brokers advertised at other ports" "port: 9094} port: 9095}" "$(node --set 'kafka.ports={9094,9095}' | grep -oE 'port: 909.}' | paste -sd' ')"
+    equals "without brokers no port is open for them" "53 53 443 6443" "$(template posta --set tls.enabled=false --set daemonset.config.output.console.enabled=true |
+        sed -n '/^kind: NetworkPolicy/,/^---/{/egress:/,$p}' | grep -oE 'port: [0-9]+' | cut -d' ' -f2 | paste -sd' ')"
+    equals "OpenShift's name servers" 2 "$(node --set openshift=true | grep -c 'port: 5353')"
+    equals "more of an output is added to it" "zstd k:9093 /etc/posta-tls/ca.crt" "$(node --set daemonset.config.output.kafka.compression=zstd | posta_yml |
+        "$PY" -c 'import sys, yaml; k = yaml.safe_load(sys.stdin)["output"]["kafka"]; print(k["compression"], k["hosts"][0], k["ssl"]["certificate_authorities"][0])')"
+    equals "... however it is written" "$(node --set daemonset.config.queue.disk.max_size=9MB | posta_yml)" "$(node --set 'daemonset.config.queue\.disk\.max_size=9MB' | posta_yml)"
+    equals "no user is set where none is given" "" "$(app --set posta.runAs.user=null,posta.runAs.group=null | grep -oE 'runAs(User|Group):.*|fsGroup:.*')"
+    equals "each release has its spool" "/var/lib/shop-posta" "$(node | grep -oE '/var/lib/shop-posta')"
+    equals "helm test has the variables of the configuration" 2 "$(node --set daemonset.extraEnvFrom[0].secretRef.name=kafka-password | grep -c 'name: kafka-password')"
+    strange_names
+    equals "sizes are worked out: logs" "sizeLimit: 20Mi" "$(app | grep -A3 'name: "posta-logs"$' | grep -o 'sizeLimit: .*' | head -n 1)"
     equals "sizes are worked out: three logs of 10MB" "sizeLimit: 38Mi" "$(app --set resources.limits.memory=200Mi \
         --set posta.rotation.limit=10MB --set 'posta.inputs[2].id=c,posta.inputs[2].file=c.log' --set 'posta.inputs[0].id=a,posta.inputs[0].file=a.log' \
-        --set 'posta.inputs[1].id=b,posta.inputs[1].file=b.log' | grep -A3 'name: posta-logs$' | grep -o 'sizeLimit: .*' | head -n 1)"
+        --set 'posta.inputs[1].id=b,posta.inputs[1].file=b.log' | grep -A3 'name: "posta-logs"$' | grep -o 'sizeLimit: .*' | head -n 1)"
     equals "time is worked out: native" "terminationGracePeriodSeconds: 60" "$(app | grep -o 'terminationGrace.*')"
     equals "time is worked out: ordinary" "terminationGracePeriodSeconds: 35" "$(app --set posta.native=false | grep -o 'terminationGrace.*')"
     equals "a sidecar has no rights" 0 "$(beside | grep -cE '^kind: (ServiceAccount|ClusterRole|ClusterRoleBinding)$')"
@@ -94,6 +139,41 @@ right_ones() {
     equals "global.imageRegistry stands over all" 2 "$(app --set global.imageRegistry=mirror.example | grep -c 'image: "mirror.example/')"
     equals "a changed configuration makes pods anew" 2 "$({ app && app --set posta.kafka.topic=other; } | grep 'posta-sidecar/config' | sort -u | wc -l)"
     equals "managed: the process namespace is shared" "shareProcessNamespace: true" "$(app --set posta.rotation.mode=managed | grep -o 'shareProcess.*')"
+}
+posta_yml() { awk '/^  posta.yml: \|/ { on = 1; next } on && !/^    / { exit } on { print substr($0, 5) }'; }
+# Names that YAML takes for something else, long ones, and what has to be quoted.
+strange_names() {
+    local release out=$DIR/strange.yaml
+    for release in 123 true 1e3 a-release-with-a-name-that-is-as-long-as-helm-lets-be; do
+        strange "$release" posta role=both >"$out" || not_ok "release $release: rendered"
+        "$KTOOLS/helm3" template "$release" "$DIR/charts/nginx-example" --namespace 456 --kube-version "$KUBERNETES" --set posta.tls.secretName=1e3 >"$out.nginx"
+        check "release $release: each thing once" manifests unique "$out"
+        check "release $release: schemas" manifests validate "$KUBERNETES" "$CRDS" <(cat "$out" && echo --- && cat "$out.nginx")
+    done
+    strange shop posta \
+        'role=both,commonLabels.app\.kubernetes\.io/instance=mine,daemonset.podLabels.app\.kubernetes\.io/component=mine,podMonitor.labels.release=1.0' \
+        --set-string 'commonAnnotations.a=x: "y" #z' --set 'sidecar.logs.path=/var/log/a: b #c,daemonset.excludeFiles={a: b #c}' >"$out" || not_ok "what has to be quoted: rendered"
+    check "labels that are there already, and what has to be quoted: schemas" manifests validate "$KUBERNETES" "$CRDS" "$out"
+    check "... no key twice" no_key_twice "$out"
+    equals "... the selector's labels stand over others" daemonset "$("$PY" -c 'import sys, yaml
+print(*[o["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] for o in yaml.safe_load_all(open(sys.argv[1])) if o and o["kind"] == "DaemonSet"])' "$out")"
+    taken "a folder of logs that has to be quoted" app --set 'posta.logs.path=/var/log/a: b #c'
+}
+strange() { # RELEASE CHART SETTINGS [ARGS]
+    "$KTOOLS/helm3" template "$1" "$DIR/charts/$2" --namespace 456 --kube-version "$KUBERNETES" --set 'kafka.hosts={k:9093},kafka.topic=logs,tls.secretName=1e3' \
+        --set podMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true --set "$3" "${@:4}"
+}
+no_key_twice() { # FILE
+    "$PY" - "$1" <<'PYTHON'
+import sys, yaml
+class Strict(yaml.SafeLoader): pass
+def mapping(loader, node):
+    keys = [loader.construct_object(k) for k, _ in node.value]
+    assert len(keys) == len(set(keys)), [k for k in keys if keys.count(k) > 1]
+    return yaml.SafeLoader.construct_mapping(loader, node, deep=True)
+Strict.add_constructor("tag:yaml.org,2002:map", mapping)
+list(yaml.load_all(open(sys.argv[1]), Loader=Strict))
+PYTHON
 }
 library_by_name() {
     cp -r "$DIR/charts/nginx-example" "$DIR/charts/by-name"

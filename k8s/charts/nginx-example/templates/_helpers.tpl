@@ -4,19 +4,28 @@
 
 {{- define "nginx-example.selector" -}}
 app.kubernetes.io/name: nginx-example
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end }}
 
 {{- define "nginx-example.labels" -}}
 {{ include "nginx-example.selector" . }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}
 
 {{- define "nginx-example.image" -}}
 {{- $registry := (.Values.global | default dict).imageRegistry | default .Values.image.registry -}}
 {{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (ne $registry "") -}}
 {{- if .Values.image.digest }}{{ $name }}@{{ .Values.image.digest }}{{ else }}{{ $name }}:{{ .Values.image.tag }}{{ end -}}
+{{- end }}
+
+{{/* What cannot work stops with a sentence. */}}
+{{- define "nginx-example.check" -}}
+{{- if and .Values.posta.metrics.enabled (eq (int .Values.posta.metrics.port) 8080) }}{{ fail "nginx-example: posta.metrics.port is 8080, which is nginx's own" }}{{ end -}}
+{{- if .Values.posta.logs.existingVolume }}{{ fail (printf "nginx-example: posta.logs.existingVolume: this chart's pod has no volume %s" .Values.posta.logs.existingVolume) }}{{ end -}}
+{{- if ne .Values.posta.appContainer "nginx" }}{{ fail "nginx-example: posta.appContainer must be nginx: that is the name of the container here" }}{{ end -}}
+{{- include "nginx-example.checkMemory" . -}}
+{{- include "posta-sidecar.checkRequests" (dict "resources" .Values.resources "what" "nginx-example's resources") -}}
 {{- end }}
 
 {{/* The logs' tmpfs counts as memory of nginx, who writes it. */}}

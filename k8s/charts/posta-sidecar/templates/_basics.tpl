@@ -85,9 +85,8 @@ posta-sidecar/config: {{ include "posta-sidecar.configMapName" . | quote }}
 {{- define "posta-sidecar.podSecurityContext" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
 runAsNonRoot: true
-{{- if not $v.openshift }}
-runAsUser: {{ $v.runAs.user | int64 }}
-runAsGroup: {{ $v.runAs.group | int64 }}
+{{- include "posta-sidecar.runAs" . }}
+{{- if and $v.runAs.group (not $v.openshift) }}
 fsGroup: {{ $v.runAs.group | int64 }}
 fsGroupChangePolicy: OnRootMismatch
 {{- end }}

@@ -12,15 +12,33 @@
 {{- toYaml (mergeOverwrite $kafka (deepCopy ($v.kafka.options | default dict))) -}}
 {{- end }}
 
-{{/* What is not right with kafka and tls stops with a sentence. */}}
-{{- define "posta-sidecar.checkKafka" -}}
-{{- $v := include "posta-sidecar.values" . | fromJson -}}
-{{- $output := get ($v.config | default dict) "output" | default dict -}}
-{{- $is_other := or (hasKey $output "kafka") (hasKey $output "file") (hasKey $output "console") (hasKey ($v.config | default dict) "output.kafka") -}}
-{{- if not (or $is_other $v.existingConfigMap) -}}
-{{- if not $v.kafka.hosts }}{{ fail "posta: kafka.hosts is empty: name the brokers, as [kafka-1.example:9093], or give another output in config" }}{{ end -}}
-{{- if not (or $v.kafka.topic (hasKey ($v.kafka.options | default dict) "topics")) }}{{ fail "posta: kafka.topic is empty: name the topic of the events" }}{{ end -}}
+{{/* A map as JSON, whose keys with dots (output.kafka: ...) are maps in maps: so one key is one key, however it is written. */}}
+{{- define "posta-sidecar.nested" -}}
+{{- $all := dict -}}
+{{- range $key, $value := . -}}
+{{- $nested := deepCopy (dict "value" $value) -}}
+{{- range reverse (splitList "." $key) }}{{ $nested = dict "value" (dict . $nested.value) }}{{ end -}}
+{{- $all = mergeOverwrite $all $nested.value -}}
 {{- end -}}
+{{- $all | toJson -}}
+{{- end }}
+
+{{/* posta.yml: what the chart makes (base), and the user's over it (extra). Another output than Kafka stands instead of it. */}}
+{{- define "posta-sidecar.merged" -}}
+{{- $base := include "posta-sidecar.nested" .base | fromJson -}}
+{{- $extra := include "posta-sidecar.nested" (.extra | default dict) | fromJson -}}
+{{- if omit ($extra.output | default dict) "kafka" }}{{- $_ := unset $base "output" }}{{- end -}}
+{{- $all := mergeOverwrite $base $extra -}}
+{{- $kafka := ($all.output | default dict).kafka -}}
+{{- if not $all.output }}{{ fail "posta: there is no output" }}{{ end -}}
+{{- if and $kafka (not $kafka.hosts) }}{{ fail "posta: kafka.hosts is empty: name the brokers, as [kafka-1.example:9093], or give another output in config" }}{{ end -}}
+{{- if and $kafka (not (or $kafka.topic $kafka.topics)) }}{{ fail "posta: kafka.topic is empty: name the topic of the events" }}{{ end -}}
+{{- $all | toYaml -}}
+{{- end }}
+
+{{/* A missing Secret's name stops with a sentence. */}}
+{{- define "posta-sidecar.checkTls" -}}
+{{- $v := include "posta-sidecar.values" . | fromJson -}}
 {{- if and $v.tls.enabled (not $v.tls.secretName) }}{{ fail "posta: tls.secretName is empty: name the Secret with posta's certificate and key, or set tls.enabled: false where the brokers ask for none" }}{{ end -}}
 {{- end }}
 
@@ -57,7 +75,7 @@
 
 {{- define "posta-sidecar.config" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
-{{- include "posta-sidecar.checkKafka" . -}}
+{{- include "posta-sidecar.check" . -}}
 {{- $inputs := list -}}
 {{- range $v.inputs }}{{- $inputs = append $inputs (include "posta-sidecar.input" (dict "input" . "v" $v) | fromYaml) }}{{- end -}}
 {{- $kafka := include "posta-sidecar.outputKafka" . | fromYaml -}}
@@ -71,9 +89,7 @@
     "shutdown.deadline" (printf "%ds" ($v.shutdown.deadlineSeconds | int64))
 -}}
 {{- if $v.kubernetesMetadata }}{{- $_ := set $config "processors" (list (dict "add_kubernetes_metadata" (dict "mode" "sidecar"))) }}{{- end -}}
-{{- $extra := deepCopy ($v.config | default dict) -}}
-{{- if or (hasKey $extra "output.kafka") (hasKey $extra "output") }}{{- $_ := unset $config "output.kafka" }}{{- end -}}
-{{- toYaml (mergeOverwrite $config $extra) -}}
+{{- include "posta-sidecar.merged" (dict "base" $config "extra" $v.config) -}}
 {{- end }}
 
 {{/* The ConfigMap, whole: a template of the application's chart has this one line. */}}
@@ -84,11 +100,11 @@
 apiVersion: v1
 kind: ConfigMap
 metadata:
-  name: {{ include "posta-sidecar.configMapName" . }}
-  namespace: {{ $root.Release.Namespace }}
+  name: {{ include "posta-sidecar.configMapName" . | quote }}
+  namespace: {{ $root.Release.Namespace | quote }}
   labels:
     app.kubernetes.io/name: posta
-    app.kubernetes.io/instance: {{ $root.Release.Name }}
+    app.kubernetes.io/instance: {{ $root.Release.Name | quote }}
     app.kubernetes.io/managed-by: {{ $root.Release.Service }}
 data:
   posta.yml: |

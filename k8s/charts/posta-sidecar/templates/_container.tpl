@@ -39,15 +39,25 @@ failureThreshold: {{ $p.failureThreshold }}
 timeoutSeconds: {{ $p.timeoutSeconds }}
 {{- end }}
 
+{{/* The user, in a securityContext; nothing where the cluster or the pod gives it. */}}
+{{- define "posta-sidecar.runAs" -}}
+{{- $v := include "posta-sidecar.values" . | fromJson -}}
+{{- if not $v.openshift }}
+{{- with $v.runAs.user }}
+runAsUser: {{ . | int64 }}
+{{- end }}
+{{- with $v.runAs.group }}
+runAsGroup: {{ . | int64 }}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{- define "posta-sidecar.securityContext" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
 runAsNonRoot: true
-{{- if not $v.openshift }}
-runAsUser: {{ $v.runAs.user | int64 }}
-runAsGroup: {{ $v.runAs.group | int64 }}
-{{- end }}
+{{- include "posta-sidecar.runAs" . }}
 capabilities:
   drop: [ALL]
 seccompProfile:
@@ -57,7 +67,8 @@ seccompProfile:
 {{/* One element of a list of containers. */}}
 {{- define "posta-sidecar.container" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
-- name: {{ $v.name }}
+{{- include "posta-sidecar.check" . -}}
+- name: {{ $v.name | quote }}
   image: {{ include "posta-sidecar.image" . | quote }}
   imagePullPolicy: {{ $v.image.pullPolicy }}
   {{- if include "posta-sidecar.isNative" . }}
@@ -70,7 +81,7 @@ seccompProfile:
     - -E
     - http.enabled=true
     - -E
-    - http.host={{ ternary $v.metrics.host "127.0.0.1" $v.metrics.enabled }}
+    - {{ printf "http.host=%s" (ternary $v.metrics.host "127.0.0.1" $v.metrics.enabled) | quote }}
     - -E
     - http.port={{ $v.metrics.port }}
     {{- with $v.extraArgs }}
@@ -113,8 +124,8 @@ seccompProfile:
 
 {{- define "posta-sidecar.volumeMounts" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
-- name: {{ include "posta-sidecar.logsVolume" . }}
-  mountPath: {{ $v.logs.path }}
+- name: {{ include "posta-sidecar.logsVolume" . | quote }}
+  mountPath: {{ $v.logs.path | quote }}
   {{- if eq $v.rotation.mode "external" }}
   readOnly: true
   {{- end }}
@@ -145,13 +156,13 @@ projected:
   defaultMode: {{ $v.tls.defaultMode | int64 }}
   sources:
     - secret:
-        name: {{ $v.tls.secretName }}
+        name: {{ $v.tls.secretName | quote }}
         optional: {{ $v.tls.optional }}
         items:
           - {key: {{ $v.tls.certKey | quote }}, path: client.crt}
           - {key: {{ $v.tls.keyKey | quote }}, path: client.key}
     - secret:
-        name: {{ $v.tls.caSecretName | default $v.tls.secretName }}
+        name: {{ $v.tls.caSecretName | default $v.tls.secretName | quote }}
         optional: {{ $v.tls.optional }}
         items:
           - {key: {{ $v.tls.caKey | quote }}, path: ca.crt}
@@ -167,7 +178,7 @@ sizeLimit: {{ .sizeLimit }}
 {{- define "posta-sidecar.volumes" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
 {{- if not $v.logs.existingVolume }}
-- name: {{ include "posta-sidecar.logsVolume" . }}
+- name: {{ include "posta-sidecar.logsVolume" . | quote }}
   emptyDir:
     {{- include "posta-sidecar.emptyDir" (dict "medium" $v.logs.medium "sizeLimit" (include "posta-sidecar.logsSizeLimit" .)) | trim | nindent 4 }}
 {{- end }}
@@ -176,7 +187,7 @@ sizeLimit: {{ .sizeLimit }}
     {{- include "posta-sidecar.emptyDir" (dict "medium" $v.spool.medium "sizeLimit" (include "posta-sidecar.spoolSizeLimit" .)) | trim | nindent 4 }}
 - name: {{ $v.name }}-config
   configMap:
-    name: {{ include "posta-sidecar.configMapName" . }}
+    name: {{ include "posta-sidecar.configMapName" . | quote }}
     defaultMode: 0444
     optional: true
 {{- if $v.tls.enabled }}

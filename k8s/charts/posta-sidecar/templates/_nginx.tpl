@@ -3,8 +3,8 @@
 {{/* An element of its volumeMounts: the logs' folder. It also hides the links to stdout and stderr that nginx's images have there. */}}
 {{- define "posta-sidecar.nginxVolumeMount" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
-- name: {{ include "posta-sidecar.logsVolume" . }}
-  mountPath: {{ $v.logs.path }}
+- name: {{ include "posta-sidecar.logsVolume" . | quote }}
+  mountPath: {{ $v.logs.path | quote }}
 {{- end }}
 
 {{/*
@@ -32,16 +32,29 @@ error_log stderr {{ $v.nginx.errorLevel }};
 - ports:
     - {protocol: UDP, port: 53}
     - {protocol: TCP, port: 53}
+    {{- if $v.openshift }}
+    # OpenShift's name servers listen there, and a policy sees the pods behind a Service.
+    - {protocol: UDP, port: 5353}
+    - {protocol: TCP, port: 5353}
+    {{- end }}
+{{- with include "posta-sidecar.brokerPorts" . | fromJsonArray }}
 - ports:
-    {{- range include "posta-sidecar.brokerPorts" . | fromJsonArray }}
+    {{- range . }}
     - {protocol: TCP, port: {{ . }}}
     {{- end }}
 {{- end }}
+{{- end }}
 
-{{/* Ports of kafka.hosts, as JSON. Brokers beyond the first ones are reached at the same ports. */}}
+{{/* Ports of the brokers, as JSON: kafka.ports, or those of the hosts' names. */}}
 {{- define "posta-sidecar.brokerPorts" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
+{{- $config := include "posta-sidecar.nested" ($v.config | default dict) | fromJson -}}
+{{- $output := $config.output | default dict -}}
 {{- $ports := list -}}
-{{- range $v.kafka.hosts }}{{- $ports = append $ports (regexFind "[0-9]+$" . | default "9092" | int) }}{{- end -}}
+{{- range concat ($v.kafka.hosts | default list) ((get $output "kafka" | default dict).hosts | default list) }}
+{{- if contains "${" . }}{{ $ports = append $ports 0 }}{{ else }}{{ $ports = append $ports (regexFind ":[0-9]+$" . | trimPrefix ":" | default "9092" | int) }}{{ end -}}
+{{- end -}}
+{{- if $v.kafka.ports }}{{ $ports = $v.kafka.ports }}{{ end -}}
+{{- if has 0 $ports }}{{ fail "posta: a NetworkPolicy needs the brokers' ports, and kafka.hosts has a variable: set kafka.ports" }}{{ end -}}
 {{- $ports | uniq | toJson -}}
 {{- end }}

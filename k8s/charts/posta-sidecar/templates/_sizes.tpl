@@ -67,5 +67,6 @@
 {{- fail (printf "posta: resources.limits.memory (%s) is too small: the spool's volume is in memory and counts; give at least %s, or set spool.medium: \"\"" ($limits.memory | toString) (include "posta-sidecar.mebibytes" (sub $need 33554432))) -}}
 {{- end -}}
 {{- $_ := set $resources "limits" $limits -}}
+{{- include "posta-sidecar.checkRequests" (dict "resources" $resources "what" "resources") -}}
 {{- toYaml $resources -}}
 {{- end }}

@@ -1,7 +1,7 @@
 {{/* posta.yml of a node. */}}
 {{- define "posta.daemonsetConfig" -}}
 {{- $d := .Values.daemonset -}}
-{{- $own := printf "/%s_%s-" .Release.Namespace (include "posta.fullname" .) -}}
+{{- $own := printf "/%s_%s-[a-z0-9]{5}_" .Release.Namespace (include "posta.fullname" . | replace "." "[.]") -}}
 {{- $input := dict
     "type" "filestream"
     "id" "containers"
@@ -22,9 +22,7 @@
 {{- $_ := set $config "system.hostfs" "/hostfs" -}}
 {{- $_ := set $config "metricbeat.modules" (list (dict "module" "system" "metricsets" (list "cpu" "load" "memory" "network" "diskio" "filesystem" "process_summary") "period" "10s")) -}}
 {{- end -}}
-{{- $extra := deepCopy $d.config -}}
-{{- if or (hasKey $extra "output.kafka") (hasKey $extra "output") }}{{- $_ := unset $config "output.kafka" }}{{- end -}}
-{{- toYaml (mergeOverwrite $config $extra) -}}
+{{- include "posta-sidecar.merged" (dict "base" $config "extra" $d.config) -}}
 {{- end }}
 
 {{/* Logs on a node belong to root and are for root alone: user 0, without any capability. */}}

@@ -9,32 +9,32 @@
 
 {{/* (dict "root" . "component" "daemonset") */}}
 {{- define "posta.selector" -}}
-app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride }}
-app.kubernetes.io/instance: {{ .root.Release.Name }}
+app.kubernetes.io/name: {{ default .root.Chart.Name .root.Values.nameOverride | trunc 63 | trimSuffix "-" | quote }}
+app.kubernetes.io/instance: {{ .root.Release.Name | quote }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
 {{- define "posta.labels" -}}
-{{ include "posta.selector" . }}
-app.kubernetes.io/version: {{ .root.Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .root.Release.Service }}
-helm.sh/chart: {{ printf "%s-%s" .root.Chart.Name .root.Chart.Version }}
-{{- with .root.Values.commonLabels }}
-{{ toYaml . }}
+{{- $own := include "posta.selector" . | fromYaml -}}
+{{- $_ := set $own "app.kubernetes.io/version" (.root.Chart.AppVersion | replace "+" "_") -}}
+{{- $_ := set $own "app.kubernetes.io/managed-by" .root.Release.Service -}}
+{{- $_ := set $own "helm.sh/chart" (printf "%s-%s" .root.Chart.Name .root.Chart.Version | replace "+" "_") -}}
+{{- merge (deepCopy (.labels | default dict)) .root.Values.commonLabels $own | toYaml -}}
 {{- end }}
+
+{{/* Of a pod: the selector's stand over all. (dict "root" . "component" C "labels" L) */}}
+{{- define "posta.podLabels" -}}
+{{- merge (include "posta.selector" . | fromYaml) (.labels | default dict) .root.Values.commonLabels | toYaml -}}
 {{- end }}
 
 {{/* metadata of an object. (dict "root" . "component" C "suffix" S "annotations" A "cluster" true) */}}
 {{- define "posta.metadata" -}}
-name: {{ include "posta.fullname" .root }}{{ with .suffix }}-{{ . }}{{ end }}
+name: {{ printf "%s%s" (include "posta.fullname" .root) (empty .suffix | ternary "" (printf "-%s" (.suffix | default ""))) | quote }}
 {{- if not .cluster }}
-namespace: {{ .namespace | default .root.Release.Namespace }}
+namespace: {{ .namespace | default .root.Release.Namespace | quote }}
 {{- end }}
 labels:
   {{- include "posta.labels" . | nindent 2 }}
-  {{- with .labels }}
-  {{- toYaml . | nindent 2 }}
-  {{- end }}
 {{- with merge (deepCopy (.annotations | default dict)) .root.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
@@ -79,11 +79,18 @@ annotations:
 {{- $v | toJson -}}
 {{- end }}
 
-{{/* The same on a node: image, kafka and tls only. */}}
+{{/* The same on a node: what its templates ask for. */}}
 {{- define "posta.nodeValues" -}}
 {{- $tls := include "posta.tls" . | fromJson -}}
 {{- $_ := set $tls "optional" false -}}
-{{- dict "image" .Values.image "kafka" .Values.kafka "tls" $tls "config" .Values.daemonset.config "existingConfigMap" "" | toJson -}}
+{{- dict "image" .Values.image "kafka" .Values.kafka "tls" $tls "config" .Values.daemonset.config "openshift" .Values.openshift | toJson -}}
+{{- end }}
+
+{{/* Folder of the node for the spool; empty: none. */}}
+{{- define "posta.spoolPath" -}}
+{{- $path := tpl .Values.daemonset.spool.hostPath . -}}
+{{- if and $path (not (regexMatch "^/[^/]+/" $path)) }}{{ fail (printf "posta: daemonset.spool.hostPath (%s) must be a folder of its own, as /var/lib/posta" $path) }}{{ end -}}
+{{- $path -}}
 {{- end }}
 
 {{- define "posta.image" -}}
