@@ -167,6 +167,10 @@ def openshift(path):
             users = [u for scc in sccs for u in scc["users"]]
             account = f"system:serviceaccount:{obj['metadata']['namespace']}:{pod['serviceAccountName']}"
             wrong += [] if account in users else [f"{name_of(obj)}: no SCC is for {account}"]
+            # An SCC without a level has that of the namespace, which a pod's own seLinuxOptions would have to name.
+            named = [c["name"] for c in containers_of(pod) if "seLinuxOptions" in c.get("securityContext", {})]
+            wrong += [f"{name_of(obj)}: {name} sets seLinuxOptions, and no SCC says their level" for name in named
+                      if not any(scc["seLinuxContext"].get("seLinuxOptions", {}).get("level") for scc in sccs)]
             continue
         for where, context in [("pod", pod.get("securityContext", {}))] + [(c["name"], c.get("securityContext", {})) for c in containers_of(pod)]:
             wrong += [f"{name_of(obj)}: {where} sets {field}" for field in ("runAsUser", "runAsGroup", "fsGroup", "seLinuxOptions")

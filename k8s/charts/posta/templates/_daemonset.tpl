@@ -35,10 +35,6 @@ capabilities:
   drop: [ALL]
 seccompProfile:
   type: RuntimeDefault
-{{- if .Values.openshift }}
-seLinuxOptions:
-  type: {{ .Values.daemonset.seLinuxType }}
-{{- end }}
 {{- end }}
 
 {{/* The account's token and the cluster's authority, only for who asks the API server. */}}
