@@ -56,7 +56,16 @@ containers: [{name: nginx, image: nginx}]
 POD
 inject has
 equals "a pod that has posta is left alone" 3 "$?"
+pod ordinary <<<'containers: [{name: nginx, image: nginx}, {name: posta, image: posta}]'
+inject ordinary
+equals "... as an ordinary container too" 3 "$?"
+pod volume <<<'{containers: [{name: nginx, image: nginx}], volumes: [{name: posta-spool, emptyDir: {}}]}'
+inject volume
+equals "a pod with a volume of that name is left alone: the API server would refuse two" 3 "$?"
+pod logs <<<'{containers: [{name: nginx, image: nginx, volumeMounts: [{name: mine, mountPath: /var/log/nginx}]}], volumes: [{name: mine, emptyDir: {}}]}'
+inject logs
+equals "a pod that has something in place of the logs is left alone" 3 "$?"
 equals "it fails open" 1 "$(grep -c 'failurePolicy: Ignore' "$DIR/policy.yaml")"
-sed -i 's/object.spec.containers\[0\]/object.spec.container[0]/' "$DIR/policy.yaml"
+sed -i 's/(has(object.spec.containers\[0\]/(has(object.spec.container[0]/' "$DIR/policy.yaml"
 inject bare
 check "a wrong expression would be seen" grep -q "undefined field\|no such key" "$DIR/err"
