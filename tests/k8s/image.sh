@@ -3,7 +3,8 @@
 # is plain folders and whose isolation is chroot. Unpacks it to a folder. Needs root, mmdebstrap and buildah, and Debian's packages (some
 # 150 MB, the first time); says why and ends with status 3 where it cannot.
 #
-#   image.sh FOLDER       FOLDER/root: the image's root; FOLDER/config.json: its user, command, labels; FOLDER/size: bytes, compressed
+#   image.sh FOLDER       FOLDER/root: the image's root; FOLDER/config.json: its user, command, labels; FOLDER/size: bytes, compressed;
+#                         FOLDER/digest: that of its manifest, the same for the same source
 #
 # The base, with the packages that the Dockerfile installs, is kept in POSTA_CACHE (~/.cache/posta), so the second build takes a minute;
 # nothing else is.
@@ -67,6 +68,7 @@ unpack() {
     rm -rf "$OUT/root" && mkdir -p "$OUT/root"
     build push -q localhost/posta:test "oci-archive:$WORK/image.tar" >/dev/null
     stat -c %s "$WORK/image.tar" >"$OUT/size"
+    tar -xOf "$WORK/image.tar" index.json | jq -r '.manifests[0].digest' >"$OUT/digest"
     build inspect --type image localhost/posta:test | jq '.OCIv1.config' >"$OUT/config.json"
     local container mounted
     container=$(build from --pull-never localhost/posta:test)
