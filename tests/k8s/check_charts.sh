@@ -25,7 +25,7 @@ write_all() {
         { echo "# $(head -n 1 "$values" | cut -c 3-)" && echo "# Rendered from $example.values.yaml; make k8s-examples writes it." &&
             render "$KTOOLS/helm3" "$example" "$(header "$values" kubernetes | grep . || echo $GOLDEN)"; } >"$EXAMPLES/$example.yaml"
     done
-    for chart in posta posta-sidecar nginx-example; do
+    for chart in posta posta-sidecar nginx-example job-example; do
         manifests table "$CHARTS/$chart" >"$DIR/table"
         readme_of "$chart" >"$DIR/readme" && cp "$DIR/readme" "$CHARTS/$chart/README.md"
     done
@@ -81,7 +81,7 @@ old_clusters() {
 }
 tables() {
     local chart
-    for chart in posta posta-sidecar nginx-example; do
+    for chart in posta posta-sidecar nginx-example job-example; do
         check "$chart: each value is explained and in the schema" manifests documented "$CHARTS/$chart"
         manifests table "$CHARTS/$chart" >"$DIR/table"
         check "$chart: README.md has the values as they are (else: make k8s-examples)" diff -u "$CHARTS/$chart/README.md" <(readme_of "$chart")

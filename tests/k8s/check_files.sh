@@ -7,7 +7,7 @@
 
 if need python; then
     check "hadolint" "$KTOOLS/venv/bin/hadolint" --failure-threshold style "$ROOT/k8s/image/Dockerfile"
-    for chart in posta posta-sidecar nginx-example; do
+    for chart in posta posta-sidecar nginx-example job-example; do
         check "$chart: the schema is a schema" "$PY" -c 'import json, sys, jsonschema; jsonschema.Draft7Validator.check_schema(json.load(open(sys.argv[1])))' \
             "$CHARTS/$chart/values.schema.json"
     done
@@ -47,6 +47,7 @@ if need python; then
     finds "a DaemonSet with the node's network" 's/^      dnsPolicy:/      hostNetwork: true\n&/' posta-daemonset restricted
     finds "a fixed user on OpenShift" 's/^\( *\)runAsNonRoot: true/&\n\1runAsUser: 101/' nginx-openshift openshift
     finds "an SCC for somebody else" 's/system:serviceaccount:web:/system:serviceaccount:other:/' posta-openshift openshift
+    finds "a pod that OpenShift would refuse for its SELinux level" 's/^\( *\)readOnlyRootFilesystem: true/&\n\1seLinuxOptions: {type: spc_t}/' posta-openshift openshift
     finds "an SCC with an unknown field" 's/allowHostIPC/allowHostIpc/' posta-openshift validate 1.33 "$CRDS"
     finds "an unknown field" 's/terminationGracePeriodSeconds/terminationGraceSeconds/' nginx-example validate 1.33 "$CRDS"
     finds "a wrong type" 's/replicas: 2/replicas: "two"/' nginx-example validate 1.33 "$CRDS"

@@ -107,6 +107,8 @@ with_sentences() {
     refused "one port for two" "which is nginx's own" app --set posta.metrics.enabled=true,posta.metrics.port=8080
     refused "a volume that this pod has not" "this chart's pod has no volume other" app --set posta.logs.existingVolume=other
     refused "brokers by a variable, and a NetworkPolicy" "set kafka.ports" template posta --set-json "kafka.hosts=[\"\${KAFKA}\"]" --set kafka.topic=l,tls.secretName=s
+    refused "a Job that would not complete" "would keep the Job from completing" template job-example --set posta.native=false
+    KUBERNETES=1.28 refused "a Job on an old cluster" "requires kubeVersion: >=1.29.0-0" template job-example
     refused "an output without brokers" "kafka.hosts is empty" template posta --set tls.enabled=false --set daemonset.config.output.kafka.topic=x
 }
 right_ones() {
@@ -183,10 +185,36 @@ library_by_name() {
     template by-name
 }
 
+# A chart made of the pieces that the library's README shows, and nothing else.
+chart_of_the_readme() {
+    local chart=$DIR/charts/of-readme out=$DIR/of-readme.yaml
+    mkdir -p "$chart/templates"
+    piece() { # NAME: the lines of the README below "# NAME"
+        awk -v name="# $1" '/^```/ { on = 0 } /^# templates|^# Chart|^# values/ { on = index($0, name) == 1; next } on' "$CHARTS/posta-sidecar/README.md"
+    }
+    { printf 'apiVersion: v2\nname: of-readme\nversion: 1.0.0\n' && piece Chart.yaml; } >"$chart/Chart.yaml"
+    piece values.yaml >"$chart/values.yaml"
+    piece templates/posta.yaml >"$chart/templates/posta.yaml"
+    { printf 'apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: shop}\nspec:\n  selector: {matchLabels: {posta-sidecar: "true"}}\n  template:\n' &&
+        piece templates/deployment.yaml; } >"$chart/templates/deployment.yaml"
+    "$KTOOLS/helm3" dependency build "$chart" >"$DIR/dependency" 2>&1 || not_ok "the README's chart: dependencies" "$(cat "$DIR/dependency")"
+    template of-readme >"$out" || not_ok "the README's chart is rendered" "$(head -n 3 "$out")"
+    check "the README's chart: schemas" manifests validate "$KUBERNETES" "$CRDS" "$out"
+    check "the README's chart: each thing once, each volume used" manifests unique "$out"
+    equals "the README's chart: posta may read its key, and has time" "101 288 60" "$("$PY" -c 'import sys, yaml
+pod = [o for o in yaml.safe_load_all(open(sys.argv[1])) if o["kind"] == "Deployment"][0]["spec"]["template"]["spec"]
+print(pod["securityContext"]["fsGroup"], [v for v in pod["volumes"] if v["name"] == "posta-tls"][0]["projected"]["defaultMode"], pod["terminationGracePeriodSeconds"])' "$out")"
+    KUBERNETES=1.28
+    template of-readme >"$out"
+    check "the README's chart, before 1.29: schemas" manifests validate 1.28 "$CRDS" "$out"
+    equals "the README's chart, before 1.29: posta is there" 1 "$(grep -c 'name: "posta"' "$out")"
+    KUBERNETES=1.33
+}
+
 # The commands of the documents, as they stand there, as far as they go without a cluster.
 documents() {
     local file command
-    for file in README.md k8s/README.md k8s/charts/posta/README.md k8s/charts/nginx-example/README.md; do
+    for file in README.md k8s/README.md k8s/charts/{posta,nginx-example,job-example}/README.md; do
         while read -r command; do
             command=${command//k8s\/charts/$DIR/charts}
             command="$KTOOLS/helm3 template --kube-version 1.33 ${command#helm install}"
@@ -220,6 +248,7 @@ copy_charts "$KTOOLS/helm3" || exit 1
 against_the_schema
 with_sentences
 right_ones
+chart_of_the_readme
 documents
 [[ -x $POSTA ]] || { skip "posta takes what the charts make" "there is no $POSTA" && exit 0; }
 posta_takes_it

@@ -5,7 +5,7 @@ CHARTS=$ROOT/k8s/charts
 EXAMPLES=$ROOT/k8s/examples
 KTOOLS=$("$HERE/tools.sh" path)
 PY=$KTOOLS/venv/bin/python
-APPLICATIONS="posta nginx-example"
+APPLICATIONS="posta nginx-example job-example"
 # Definitions of custom resources, if a folder with them is there.
 CRDS=${POSTA_CRDS:-$ROOT/../shared/crds}
 [[ -d $CRDS ]] || CRDS=

@@ -175,7 +175,8 @@ medium: {{ .medium }}
 sizeLimit: {{ .sizeLimit }}
 {{- end }}
 
-{{- define "posta-sidecar.volumes" -}}
+{{- define "posta-sidecar.volumes" -}}{{ include "posta-sidecar.volumeList" . | trim }}{{- end }}
+{{- define "posta-sidecar.volumeList" -}}
 {{- $v := include "posta-sidecar.values" . | fromJson -}}
 {{- if not $v.logs.existingVolume }}
 - name: {{ include "posta-sidecar.logsVolume" . | quote }}
