@@ -33,9 +33,10 @@ render_chart() {
     copy_charts "$KTOOLS/helm3" || exit 1
     "$KTOOLS/helm3" template shop "$DIR/charts/nginx-example" --namespace web --kube-version 1.33 \
         --set "posta.kafka.hosts={$BOOTSTRAP}" --set "posta.kafka.topic=$TOPIC" --set posta.metrics.port="$HTTP" \
-        --set posta.kafka.options.posta_headers=true --set posta.kafka.options.end_records=true >"$DIR/pod.yaml" || exit 1
+        --set posta.shutdown.deadlineSeconds=120 --set posta.kafka.options.posta_headers=true --set posta.kafka.options.end_records=true >"$DIR/pod.yaml" || exit 1
 }
-# What nginx's images have around conf.d, with another log of each request: that is the truth.
+# What nginx's images have around conf.d, with another log of each request: that is the truth. Requests have a rate, so that what comes to be
+# delivered does not depend on how fast this machine is.
 write_nginx() {
     local conf=$CHART_POD/volumes/nginx-config/..data/default.conf
     cat >"$DIR/nginx.conf" <<'CONF'
@@ -49,6 +50,8 @@ http {
     log_format main '$remote_addr - $remote_user [$time_local] "$request"';
     access_log /var/log/nginx/access.log main;
     keepalive_requests 1000000000;
+    limit_req_zone $server_port zone=all:1m rate=5000r/s;
+    limit_req zone=all burst=100;
     include /etc/nginx/conf.d/*.conf;
 }
 CONF
@@ -105,13 +108,13 @@ check "when the Secret comes, all is delivered" until_true 60 nothing_waits
 start_container posta "$IMAGE_ROOT" /usr/bin/posta test output -c /etc/posta/posta.yml
 end_container "$SHELL_OF"
 equals "what helm test runs is content" 0 "$STATUS"
-load 8 100000000
+load 7 100000000
 sleep 1
 new_secret
 kill -KILL "$POSTA_INIT"
 end_container "$POSTA_SHELL"
 start_posta_container
-sleep 2
+sleep 1
 "$CLUSTER" kill all >/dev/null 2>&1
 sleep 2
 "$CLUSTER" start >/dev/null 2>&1

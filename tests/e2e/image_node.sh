@@ -51,7 +51,7 @@ copy_charts "$KTOOLS/helm3" || exit 1
 chart_pod_new "$DIR/node.yaml" shop-posta || { not_ok "the rendered pod can be made" && exit 1; }
 
 WEB=$NODE_LOGS/web_shop-1_7f3c0000-0000-4000-8000-00000000000a/nginx
-OWN=$NODE_LOGS/logging_shop-posta-x1_7f3c0000-0000-4000-8000-00000000000b/posta
+OWN=$NODE_LOGS/logging_shop-posta-x1abc_7f3c0000-0000-4000-8000-00000000000b/posta
 mkdir -p "$WEB" "$OWN"
 lines 0 999 | gzip >"$WEB/0.log.20261128-140000.gz"
 lines 1000 1999 >"$WEB/0.log.20261128-150000"

@@ -65,7 +65,8 @@ with_sentences() {
     refused "cert-manager without an issuer" "issuerRef.name is empty" node --set tls.certManager.create=true
     refused "cert-manager without the brokers' authority" "tls.caSecretName is empty" node --set tls.certManager.create=true,tls.certManager.issuerRef.name=i
     refused "Strimzi without a cluster" "tls.strimzi.cluster is empty" node --set tls.strimzi.create=true
-    refused "Strimzi with a topic that has a date" "is no single topic" node --set 'tls.strimzi.create=true,tls.strimzi.cluster=m,kafka.topic=l-%{+yyyy}'
+    refused "Strimzi with a topic that has a date" "is no single topic" node --set 'tls.secretName=,tls.strimzi.create=true,tls.strimzi.cluster=m,kafka.topic=l-%{+yyyy}'
+    refused "Strimzi and another Secret" "Strimzi names the Secret as the KafkaUser, shop-posta" node --set tls.strimzi.create=true,tls.strimzi.cluster=m
     refused "a certificate and no TLS" "tls.enabled is false" node --set tls.enabled=false,tls.strimzi.create=true,tls.strimzi.cluster=m
     refused "grace shorter than the deadline" "or posta is killed while it delivers" node --set daemonset.terminationGracePeriodSeconds=20
     refused "logs that are not mounted" "is not below /var/log" node --set 'daemonset.paths={/data/x.log}'
@@ -129,6 +130,13 @@ right_ones() {
     equals "no user is set where none is given" "" "$(app --set posta.runAs.user=null,posta.runAs.group=null | grep -oE 'runAs(User|Group):.*|fsGroup:.*')"
     equals "each release has its spool" "/var/lib/shop-posta" "$(node | grep -oE '/var/lib/shop-posta')"
     equals "helm test has the variables of the configuration" 2 "$(node --set daemonset.extraEnvFrom[0].secretRef.name=kafka-password | grep -c 'name: kafka-password')"
+    says_in_the_notes "how to see that lines arrive" "logs deploy/shop -c posta" nginx-example
+    says_in_the_notes "that there is no such registry" "registry.example, and there is no such registry" posta
+    says_in_the_notes "no TLS" "go over the network in the clear" nginx-example --set posta.tls.enabled=false
+    says_in_the_notes "where the Secret must be copied" "the Secret shop-posta in namespace kafka" posta --set tls.secretName=,tls.strimzi.create=true,tls.strimzi.cluster=m,tls.strimzi.namespace=kafka
+    says_in_the_notes "what the application's values must have" "deadlineSeconds: 7" posta --set role=sidecar,sidecar.shutdown.deadlineSeconds=7
+    says_in_the_notes "... the port for monitors" "metrics: {enabled: true" posta --set role=sidecar,podMonitor.enabled=true
+    says_in_the_notes "which Job to wait for" "job/shop-1" job-example
     strange_names
     equals "sizes are worked out: logs" "sizeLimit: 20Mi" "$(app | grep -A3 'name: "posta-logs"$' | grep -o 'sizeLimit: .*' | head -n 1)"
     equals "sizes are worked out: three logs of 10MB" "sizeLimit: 38Mi" "$(app --set resources.limits.memory=200Mi \
@@ -141,6 +149,17 @@ right_ones() {
     equals "global.imageRegistry stands over all" 2 "$(app --set global.imageRegistry=mirror.example | grep -c 'image: "mirror.example/')"
     equals "a changed configuration makes pods anew" 2 "$({ app && app --set posta.kafka.topic=other; } | grep 'posta-sidecar/config' | sort -u | wc -l)"
     equals "managed: the process namespace is shared" "shareProcessNamespace: true" "$(app --set posta.rotation.mode=managed | grep -o 'shareProcess.*')"
+}
+# helm template leaves the notes out, so they are rendered as a template like others.
+says_in_the_notes() { # NAME SENTENCE CHART ARGS...
+    local name=$1 sentence=$2 chart=$3
+    shift 3
+    rm -rf "$DIR/charts/notes" && cp -r "$DIR/charts/$chart" "$DIR/charts/notes"
+    { echo '{{- define "notes" }}' && cat "$DIR/charts/$chart/templates/NOTES.txt" &&
+        printf '{{- end }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\ndata: {notes: {{ include "notes" . | quote }}}\n'; } >"$DIR/charts/notes/templates/notes.yaml"
+    [[ $chart != posta ]] || set -- --set 'kafka.hosts={k:9093},kafka.topic=logs,tls.secretName=s' "$@"
+    template notes -s templates/notes.yaml "$@" >"$DIR/notes"
+    says "the notes say: $name" "$sentence" "$DIR/notes"
 }
 posta_yml() { awk '/^  posta.yml: \|/ { on = 1; next } on && !/^    / { exit } on { print substr($0, 5) }'; }
 # Names that YAML takes for something else, long ones, and what has to be quoted.

@@ -6,6 +6,7 @@
 {{- if and $cm.create (not $cm.issuerRef.name) }}{{ fail "posta: tls.certManager.issuerRef.name is empty: name the Issuer or ClusterIssuer whose certificates the brokers trust" }}{{ end -}}
 {{- if and $cm.create (not .Values.tls.caSecretName) }}{{ fail "posta: tls.caSecretName is empty: with cert-manager name the Secret with the brokers' authority; the ca.crt of a client's certificate need not be theirs" }}{{ end -}}
 {{- if and $st.create (not $st.cluster) }}{{ fail "posta: tls.strimzi.cluster is empty: name the Kafka" }}{{ end -}}
+{{- if and $st.create .Values.tls.secretName (ne .Values.tls.secretName (include "posta.fullname" .)) (eq ($st.namespace | default .Release.Namespace) .Release.Namespace) }}{{ fail (printf "posta: tls.secretName is %s, but Strimzi names the Secret as the KafkaUser, %s: leave it empty" .Values.tls.secretName (include "posta.fullname" .)) }}{{ end -}}
 {{- if and $st.create (contains "%{" .Values.kafka.topic) (not $st.topics) }}{{ fail (printf "posta: tls.strimzi.topics is empty, and kafka.topic %s is no single topic: name the topics that posta may write to" .Values.kafka.topic) }}{{ end -}}
 {{- if include "posta.isDaemonSet" . -}}
 {{- include "posta-sidecar.checkTls" (dict "root" . "values" (include "posta.nodeValues" . | fromJson)) -}}
