@@ -93,13 +93,13 @@ prepare_for_pod
 export IMAGE_ROOT=$IMAGE/root
 # Beside the life of the pod, whose waiting leaves the processors to others: the second build, and the DaemonSet, which an outage of Kafka does not
 # concern but for the time it takes.
-nice -n 19 "$ROOT/tests/k8s/image.sh" "$DIR/again" >"$DIR/build-again" 2>&1 &
+nice -n 5 "$ROOT/tests/k8s/image.sh" "$DIR/again" >"$DIR/build-again" 2>&1 &
 AGAIN=$!
 bash "$ROOT/tests/e2e/image_node.sh" >"$DIR/node" 2>&1 &
 NODE=$!
-POD_ROOT=$IMAGE/root POD_POSTA=/usr/bin/posta CASES="${CASES:-native ordinary gone}" bash "$ROOT/tests/e2e/kafka_pod.sh"
+POD_ROOT=$IMAGE/root POD_POSTA=/usr/bin/posta POD_RATE=5000 CASES="${CASES:-native ordinary gone}" bash "$ROOT/tests/e2e/kafka_pod.sh"
 wait "$NODE" || not_ok "the DaemonSet's test ended" "status $?"
 cat "$DIR/node"
+bash "$ROOT/tests/e2e/image_chart.sh"
 wait "$AGAIN" || not_ok "the image is built once more" "$(tail -n 5 "$DIR/build-again")"
 equals "built twice, it is the same to the byte" "$(cat "$IMAGE/digest")" "$(cat "$DIR/again/digest")"
-bash "$ROOT/tests/e2e/image_chart.sh"

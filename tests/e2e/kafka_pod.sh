@@ -11,6 +11,8 @@ NGINX=$ROOT/tests/nginx/nginx.sh
 # The root of posta's container, and where posta is in it: tests/e2e/kafka_image.sh gives those of the image.
 POD_ROOT=${POD_ROOT:-/}
 POD_POSTA=${POD_POSTA:-/mnt/etc/posta}
+# Requests in a second, if they are to have a limit: then there is less to deliver and to look at.
+POD_RATE=${POD_RATE:-}
 PORT=$((20000 + RANDOM % 10000))
 GRACE_S=30
 
@@ -56,6 +58,7 @@ http {
     access_log /mnt/logs/access.log combined;
     access_log /mnt/life/truth.log combined;
     keepalive_requests 1000000000;
+    ${POD_RATE:+limit_req_zone \$server_port zone=all:1m rate=${POD_RATE}r/s; limit_req zone=all burst=100;}
     client_body_temp_path /mnt/life/body; proxy_temp_path /mnt/life/proxy; fastcgi_temp_path /mnt/life/fastcgi;
     uwsgi_temp_path /mnt/life/uwsgi; scgi_temp_path /mnt/life/scgi;
     server { listen 127.0.0.1:$PORT; location / { return 200 "ok\n"; } }

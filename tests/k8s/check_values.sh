@@ -48,6 +48,8 @@ against_the_schema() {
     refused "a digest that is none" "/image/digest" node --set image.digest=latest
     refused "an input without a file" "file" app --set 'posta.inputs[0].id=a' --set posta.inputs[0].parser=access
     refused "a port beyond all" "/metrics/port" node --set metrics.port=70000
+    refused "a log's name that nginx would take for more" "/inputs/0/file" app --set-string 'posta.inputs[0].id=a,posta.inputs[0].file=a.log; x'
+    refused "a logs' folder with a variable of nginx" "/logs/path" app --set 'posta.logs.path=/var/log/$host'
     refused "a topic with a blank" "/kafka/topic" node --set 'kafka.topic=my logs'
     refused "an image without a name" "/image/repository" node --set image.repository=
     refused "a tag with a blank" "/image/tag" node --set 'image.tag=a b'
@@ -167,7 +169,8 @@ strange_names() {
     local release out=$DIR/strange.yaml
     for release in 123 true 1e3 a-release-with-a-name-that-is-as-long-as-helm-lets-be; do
         strange "$release" posta role=both >"$out" || not_ok "release $release: rendered"
-        "$KTOOLS/helm3" template "$release" "$DIR/charts/nginx-example" --namespace 456 --kube-version "$KUBERNETES" --set posta.tls.secretName=1e3 >"$out.nginx"
+        [[ $release == [a-z]* ]] || refused "release $release has no Service" "cannot be the name of a Service" app_named "$release"
+        "$KTOOLS/helm3" template "${release/#[0-9]/true}" "$DIR/charts/nginx-example" --namespace 456 --kube-version "$KUBERNETES" --set posta.tls.secretName=1e3 >"$out.nginx"
         check "release $release: each thing once" manifests unique "$out"
         check "release $release: schemas" manifests validate "$KUBERNETES" "$CRDS" <(cat "$out" && echo --- && cat "$out.nginx")
     done
@@ -180,6 +183,7 @@ strange_names() {
 print(*[o["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/component"] for o in yaml.safe_load_all(open(sys.argv[1])) if o and o["kind"] == "DaemonSet"])' "$out")"
     taken "a folder of logs that has to be quoted" app --set 'posta.logs.path=/var/log/a: b #c'
 }
+app_named() { "$KTOOLS/helm3" template "$1" "$DIR/charts/nginx-example" --kube-version "$KUBERNETES" 2>&1; }
 strange() { # RELEASE CHART SETTINGS [ARGS]
     "$KTOOLS/helm3" template "$1" "$DIR/charts/$2" --namespace 456 --kube-version "$KUBERNETES" --set 'kafka.hosts={k:9093},kafka.topic=logs,tls.secretName=1e3' \
         --set podMonitor.enabled=true,prometheusRule.enabled=true,dashboard.enabled=true --set "$3" "${@:4}"

@@ -24,6 +24,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- if and .Values.posta.metrics.enabled (eq (int .Values.posta.metrics.port) 8080) }}{{ fail "nginx-example: posta.metrics.port is 8080, which is nginx's own" }}{{ end -}}
 {{- if .Values.posta.logs.existingVolume }}{{ fail (printf "nginx-example: posta.logs.existingVolume: this chart's pod has no volume %s" .Values.posta.logs.existingVolume) }}{{ end -}}
 {{- if ne .Values.posta.appContainer "nginx" }}{{ fail "nginx-example: posta.appContainer must be nginx: that is the name of the container here" }}{{ end -}}
+{{- if not (regexMatch "^[a-z][-a-z0-9]*$" .Release.Name) }}{{ fail (printf "nginx-example: release %s cannot be the name of a Service: it begins with a letter and has no dots" .Release.Name) }}{{ end -}}
 {{- include "nginx-example.checkMemory" . -}}
 {{- include "posta-sidecar.checkRequests" (dict "resources" .Values.resources "what" "nginx-example's resources") -}}
 {{- end }}

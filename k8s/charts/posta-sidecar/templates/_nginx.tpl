@@ -16,9 +16,9 @@ every request a second time. access_log has no buffer=: what is buffered is not 
 {{- $path := $v.logs.path | trimSuffix "/" -}}
 {{- range $v.inputs }}
 {{- if eq (.parser | default "none") "access" }}
-access_log {{ $path }}/{{ .file }} {{ $v.nginx.format }};
+access_log "{{ $path }}/{{ .file }}" {{ $v.nginx.format }};
 {{- else if eq (.parser | default "none") "error" }}
-error_log {{ $path }}/{{ .file }} {{ $v.nginx.errorLevel }};
+error_log "{{ $path }}/{{ .file }}" {{ $v.nginx.errorLevel }};
 {{- end }}
 {{- end }}
 {{- if $v.nginx.teeErrors }}
