@@ -49,7 +49,7 @@ against_the_schema() {
     refused "an input without a file" "file" app --set 'posta.inputs[0].id=a' --set posta.inputs[0].parser=access
     refused "a port beyond all" "/metrics/port" node --set metrics.port=70000
     refused "a log's name that nginx would take for more" "/inputs/0/file" app --set-string 'posta.inputs[0].id=a,posta.inputs[0].file=a.log; x'
-    refused "a logs' folder with a variable of nginx" "/logs/path" app --set 'posta.logs.path=/var/log/$host'
+    refused "a logs' folder with a variable of nginx" "/logs/path" app --set "posta.logs.path=/var/log/\$host"
     refused "a topic with a blank" "/kafka/topic" node --set 'kafka.topic=my logs'
     refused "an image without a name" "/image/repository" node --set image.repository=
     refused "a tag with a blank" "/image/tag" node --set 'image.tag=a b'
