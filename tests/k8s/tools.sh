@@ -2,6 +2,7 @@
 # Gets the programs that check charts, once, into the cache; a second time it needs no network. Versions are pinned here.
 #
 #   tools.sh NAME...      helm3 helm4 kube-score injection python promtool buildah; prints nothing, status 1 and a line for each it cannot get
+#   tools.sh all          all of them
 #   tools.sh path         where they are
 #
 # POSTA_CACHE: ~/.cache/posta. POSTA_OFFLINE=1: fetch nothing.
@@ -70,6 +71,9 @@ get() { # NAME
 
 mkdir -p "$CACHE"
 [[ ${1:-} != path ]] || { echo "$CACHE" && exit 0; }
+exec 8>"$CACHE/lock" # one at a time; who comes second finds it done
+flock 8
+[[ ${1:-} != all ]] || set -- buildah helm3 python promtool helm4 kube-score injection
 code=0
 for name; do get "$name" || { say "$name cannot be had here" && code=1; }; done
 exit $code
