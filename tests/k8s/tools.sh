@@ -52,7 +52,9 @@ debian_package() { # NAME...
     local policy=/usr/sbin/policy-rc.d code=0 is_mine=
     may_fetch && [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null || return 1
     [[ -e $policy ]] || { printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod 0755 "$policy" && is_mine=yes; }
-    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1 || code=1
+    {
+        flock 7 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    } >/dev/null 2>&1 7>"$CACHE/apt.lock" || code=1
     [[ -z $is_mine ]] || rm -f "$policy"
     return $code
 }
@@ -71,9 +73,9 @@ get() { # NAME
 
 mkdir -p "$CACHE"
 [[ ${1:-} != path ]] || { echo "$CACHE" && exit 0; }
-exec 8>"$CACHE/lock" # one at a time; who comes second finds it done
-flock 8
 [[ ${1:-} != all ]] || set -- buildah helm3 python promtool helm4 kube-score injection
 code=0
-for name; do get "$name" || { say "$name cannot be had here" && code=1; }; done
+for name; do # who comes second waits, and finds it done
+    { flock 8 && get "$name"; } 8>"$CACHE/$name.lock" || { say "$name cannot be had here" && code=1; }
+done
 exit $code
