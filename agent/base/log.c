@@ -5,7 +5,6 @@
 #include <posta/loop.h>
 #include <posta/time_text.h>
 
-#include <posta/bytes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -95,6 +94,25 @@ void log_write(enum log_level level, const char *part, const char *fmt, ...)
 }
 
 /* For callers without a place of their own: one slot a text. */
+static bool is_border(char c)
+{
+    return c == '\0' || strchr(" ,;:()", c);
+}
+
+/* Of a text without the numbers that stand alone in it: sizes, counts. Names with digits are others. */
+static uint32_t hash_of(const char *text)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+    for (const char *at = text; *at; at++) {
+        size_t n = at == text || is_border(at[-1]) ? strspn(at, "0123456789") : 0;
+        if (n > 0 && is_border(at[n]))
+            at += n - 1;
+        else
+            hash = (hash ^ (unsigned char)*at) * 16777619u;
+    }
+    return hash | 1;
+}
+
 static struct log_limit *slot_of(uint32_t hash)
 {
     static struct log_limit slots[64];
@@ -109,7 +127,7 @@ void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level le
     va_start(args, fmt);
     int len = vsnprintf(text, sizeof text - 64, fmt, args);
     va_end(args);
-    uint32_t hash = (uint32_t)hash64(text, strlen(text)) | 1;
+    uint32_t hash = hash_of(text);
     int64_t now = clock_mono_ns();
     if (!limit)
         limit = slot_of(hash);

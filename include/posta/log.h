@@ -31,8 +31,8 @@ void log_write(enum log_level level, const char *part, const char *fmt, ...) PRI
 #define log_warn(...)  log_write(LOG_WARN, __VA_ARGS__)
 #define log_error(...) log_write(LOG_ERROR, __VA_ARGS__)
 
-/* A message that may come again and again: said when its text changes, else at most once an interval,
- * then with the count of those left out. Zero-initialise; one a place; NULL = one slot for each text, for places that
+/* A message that may come again and again: said when its text changes, but for numbers that stand alone in it, else at most once an
+ * interval, then with the count of those left out. Zero-initialise; one a place; NULL = one slot for each text, for places that
  * speak of many things. Loop thread. */
 struct log_limit {
     int64_t last_ns;

@@ -149,6 +149,24 @@ static void a_message_without_a_place_has_one_of_its_own(void **state)
                          "2023-11-14T22:13:21.002Z WARN  a: two\n");
 }
 
+static void other_sizes_are_no_other_message(void **state)
+{
+    for (int i = 0; i < 3; i++) {
+        log_limited(NULL, NS_PER_S, LOG_WARN, "a", "app.%d takes %d bytes (%d lines): too much", 7,
+                    95 + i * 10, i);
+        log_limited(NULL, NS_PER_S, LOG_WARN, "a", "%d bytes in app.%d", i, 7);
+    }
+    log_limited(NULL, NS_PER_S, LOG_WARN, "a", "%d bytes in app.%d", 1, 8);
+    log_limited(NULL, NS_PER_S, LOG_WARN, "a", "%d bytes in %dapp", 1, 8);
+    log_limited(NULL, NS_PER_S, LOG_WARN, "a", "%d bytes in %dapp", 1, 9);
+    assert_logged(state,
+                  "2023-11-14T22:13:21.002Z WARN  a: app.7 takes 95 bytes (0 lines): too much\n"
+                  "2023-11-14T22:13:21.002Z WARN  a: 0 bytes in app.7\n"
+                  "2023-11-14T22:13:21.002Z WARN  a: 1 bytes in app.8\n"
+                  "2023-11-14T22:13:21.002Z WARN  a: 1 bytes in 8app\n"
+                  "2023-11-14T22:13:21.002Z WARN  a: 1 bytes in 9app\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +179,7 @@ int main(void)
         CASE(a_repeated_message_is_counted_instead),
         CASE(a_changed_message_is_said_at_once_without_the_others_count),
         CASE(a_message_without_a_place_has_one_of_its_own),
+        CASE(other_sizes_are_no_other_message),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
