@@ -22,7 +22,7 @@ static int kafka_check(void *self, const struct output_env *env, struct err *err
     struct compression compression;
     return kafka_check_tls(&kafka->set.tls, err) || kafka_check_sasl(&kafka->set, err) ||
                    kafka_choose_compression(&kafka->set, &compression, err) ||
-                   kafka_read_shape(kafka, env, err)
+                   kafka_check_parcels(kafka, err) || kafka_read_shape(kafka, env, err)
                ? -1
                : 0;
 }
@@ -36,6 +36,7 @@ static int kafka_open(void *self, const struct output_env *env, struct err *err)
     kafka->more = (struct loop_task) {.run = kafka_serve, .arg = kafka};
     kafka->opens = (struct loop_timer) {.fire = kafka_open_again, .arg = kafka};
     kafka->supervise = (struct loop_timer) {.fire = kafka_supervise, .arg = kafka};
+    kafka_init_parcels(kafka);
     if (kafka_check(self, env, err) || kafka_txn_init(kafka, err) ||
         kafka_start_producer(kafka, err))
         return -1;
@@ -54,14 +55,20 @@ static int busy(struct kafka *kafka, struct err *err)
     return err_set(err, ERR_AGAIN, "kafka takes no more now");
 }
 
-static int not_now(struct kafka *kafka, const char *topic, rd_kafka_resp_err_t code,
-                   struct err *err)
+void kafka_not_now(struct kafka *kafka, const char *topic, rd_kafka_resp_err_t code)
 {
     if (code == RD_KAFKA_RESP_ERR__FATAL)
         kafka_must_replace(kafka);
     else if (code != RD_KAFKA_RESP_ERR__QUEUE_FULL)
         kafka_hold_topic(kafka, code, topic);
     kafka_watch(kafka);
+    kafka->is_busy = true;
+}
+
+static int not_now(struct kafka *kafka, const char *topic, rd_kafka_resp_err_t code,
+                   struct err *err)
+{
+    kafka_not_now(kafka, topic, code);
     return busy(kafka, err);
 }
 
@@ -82,13 +89,12 @@ static rd_kafka_resp_err_t hand_over(struct kafka *kafka, rd_kafka_topic_t *topi
                                      int64_t time_ms, uint64_t token, rd_kafka_headers_t *headers)
 {
     const void *value = lent ? lent : msg->value;
-    return rd_kafka_producev(kafka->producer->rk, RD_KAFKA_V_RKT(topic),
-                             RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-                             RD_KAFKA_V_MSGFLAGS(lent ? 0 : RD_KAFKA_MSG_F_COPY),
-                             RD_KAFKA_V_VALUE((void *)(uintptr_t)value, msg->len),
-                             RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(time_ms),
-                             RD_KAFKA_V_OPAQUE(kafka_pack_token(token, msg->spread)),
-                             RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
+    return rd_kafka_producev(
+        kafka->producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
+        RD_KAFKA_V_MSGFLAGS(lent ? 0 : RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_VALUE((void *)(uintptr_t)value, msg->len),
+        RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(time_ms),
+        RD_KAFKA_V_OPAQUE(kafka_opaque(token, msg)), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
 }
 
 rd_kafka_resp_err_t kafka_produce(struct kafka *kafka, const struct kafka_message *msg,
@@ -128,12 +134,38 @@ void kafka_was_sent(struct kafka *kafka, uint64_t token, size_t len)
     kafka_watch(kafka);
 }
 
+static bool takes(const struct kafka *kafka)
+{
+    return !kafka->is_held && !kafka->must_replace && kafka->producer &&
+           !kafka_is_draining(kafka) && kafka_txn_takes(kafka);
+}
+
+rd_kafka_resp_err_t kafka_give(struct kafka *kafka, const struct kafka_message *msg,
+                               int64_t time_ms, uint64_t token, const struct out_span *span)
+{
+    if (!takes(kafka) || !kafka_is_open(kafka, msg))
+        return RD_KAFKA_RESP_ERR__QUEUE_FULL;
+    return kafka_produce(kafka, msg, time_ms, token, kafka_make_headers(kafka, span));
+}
+
+static rd_kafka_resp_err_t send_message(struct kafka *kafka, const struct out_event *ev,
+                                        const struct kafka_message *msg, uint64_t token)
+{
+    if (kafka_fits_parcel(kafka, msg))
+        return kafka_add_to_parcel(kafka, msg, ev->time_ms, token);
+    rd_kafka_resp_err_t code = kafka_close_parcel(kafka); /* it is before this one */
+    if (!code)
+        code = kafka_give(kafka, msg, ev->time_ms, token, ev->span);
+    if (!code)
+        kafka_was_sent(kafka, token, msg->len);
+    return code;
+}
+
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
     struct kafka_message msg;
-    if (kafka->is_held || kafka->must_replace || !kafka->producer || kafka_is_draining(kafka) ||
-        !kafka_txn_takes(kafka) || is_worn_out(kafka))
+    if (!takes(kafka) || is_worn_out(kafka))
         return busy(kafka, err);
     const char *why = kafka_shape(kafka, ev, &msg);
     if (why)
@@ -141,17 +173,12 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
     const struct doomed *doomed = kafka_find_doomed(kafka, token);
     if (doomed)
         return refuse(kafka, ev, &msg, token, doomed->why, doomed->topic, err);
-    if (!kafka_is_open(kafka, &msg))
-        return busy(kafka, err);
-    const char *topic = kafka->topics.at[msg.topic].name;
-    rd_kafka_resp_err_t code =
-        kafka_produce(kafka, &msg, ev->time_ms, token, kafka_make_headers(kafka, ev->span));
-    if (code && kafka_is_poison(code))
+    rd_kafka_resp_err_t code = send_message(kafka, ev, &msg, token);
+    unsigned number = kafka->parcels.is_open ? kafka->parcels.topic : msg.topic;
+    const char *topic = kafka->topics.at[number].name;
+    if (code && kafka_is_poison(code) && !kafka->parcels.is_open)
         return refuse(kafka, ev, &msg, token, rd_kafka_err2str(code), topic, err);
-    if (code)
-        return not_now(kafka, topic, code, err);
-    kafka_was_sent(kafka, token, msg.len);
-    return 0;
+    return code ? not_now(kafka, topic, code, err) : 0;
 }
 
 static const void *kafka_stats_of(const void *self)
@@ -182,6 +209,7 @@ static void kafka_close(void *self)
     producer_free(kafka->producer, kafka->env.loop, CLOSE_WAIT_MS);
     kafka->producer = NULL;
     kafka_txn_free(kafka);
+    kafka_free_parcels(kafka);
     kafka_free_shape(kafka);
     kafka_forget_tls(&kafka->set.tls);
     buf_free(&kafka->peers);

@@ -5,6 +5,7 @@
 #include "kafka_arena.h"
 #include "kafka_certs.h"
 #include "kafka_flow.h"
+#include "kafka_parcel.h"
 #include "kafka_probe.h"
 #include "kafka_rules.h"
 #include "kafka_txn.h"
@@ -55,7 +56,7 @@ struct kafka_settings {
     int compression;
     char *compression_level; /* NULL = the library's choice */
     bool posta_headers, end_records;
-    uint64_t max_message_bytes, bulk_max_size, buffer_bytes;
+    uint64_t max_message_bytes, bulk_max_size, buffer_bytes, pack_bytes;
     int64_t linger_ns, timeout_ns, broker_timeout_ns, backoff_init_ns, backoff_max_ns,
         keep_alive_ns, refresh_ns;
     int64_t stall_ns;
@@ -105,6 +106,7 @@ struct kafka_message {
     size_t key_len;
     const char *value;
     size_t len;
+    bool is_parcel; /* its token is the number of a parcel */
     uint32_t spread;
 };
 
@@ -151,6 +153,7 @@ struct kafka {
     struct loop_task more;   /* the queue was not emptied */
     struct loop_timer opens; /* a partition may be given more */
     struct flow_pace pace;
+    struct parcels parcels;
     struct loop_timer supervise;
     /* What keeps it from sending, and what ends that:
      *   is_busy           the queue or the partition       a report makes room, or its time comes (opens), or one of
@@ -258,6 +261,11 @@ void kafka_give_up_dead(struct kafka *kafka, const rd_kafka_message_t *msg);
 /* Give a copy to librdkafka, in the arena or its own. headers: NULL, or taken. RD_KAFKA_RESP_ERR__QUEUE_FULL: no room now. */
 rd_kafka_resp_err_t kafka_produce(struct kafka *kafka, const struct kafka_message *msg,
                                   int64_t time_ms, uint64_t token, rd_kafka_headers_t *headers);
+/* The same, if it may go now. */
+rd_kafka_resp_err_t kafka_give(struct kafka *kafka, const struct kafka_message *msg,
+                               int64_t time_ms, uint64_t token, const struct out_span *span);
+/* It could not: busy, until that may pass. */
+void kafka_not_now(struct kafka *kafka, const char *topic, rd_kafka_resp_err_t code);
 /* librdkafka has this event. */
 void kafka_was_sent(struct kafka *kafka, uint64_t token, size_t len);
 
@@ -277,8 +285,10 @@ void kafka_free_partition(struct kafka *kafka);
 bool kafka_spread(struct kafka *kafka, const struct out_event *ev, struct kafka_message *msg);
 #define KAFKA_FNV1A_BEGIN UINT32_C(2166136261)
 uint32_t kafka_fnv1a(uint32_t hash, const void *bytes, size_t len);
-void *kafka_pack_token(uint64_t token, uint32_t spread);
+/* What librdkafka keeps for us with a message. */
+void *kafka_opaque(uint64_t token, const struct kafka_message *msg);
 uint64_t kafka_token_of(const void *opaque);
+bool kafka_opaque_is_parcel(const void *opaque);
 /* librdkafka's partitioner, in any of its threads. topic_opaque: its flow. */
 int32_t kafka_choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_len,
                                int32_t n_partitions, void *topic_opaque, void *msg_opaque);
@@ -363,6 +373,8 @@ void kafka_hold_topic(struct kafka *kafka, rd_kafka_resp_err_t code, const char 
 void kafka_replace_soon(struct kafka *kafka);
 /* Without a new one. */
 void kafka_drop_producer(struct kafka *kafka);
+/* What has no verdict is offered once more. */
+void kafka_again(struct kafka *kafka);
 /* Nothing keeps it from sending any more? Then the sender is told. */
 void kafka_release(struct kafka *kafka);
 /* Something is on its way: look at it from now on; at once if the instance is broken. */

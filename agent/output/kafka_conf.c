@@ -91,7 +91,7 @@ static int set_tunables(const struct kafka *kafka, rd_kafka_conf_t *conf, struct
         buffer = s->max_message_bytes + 64 * 1024;
     return set(conf, "client.id", s->client_id, err) || set_compression(s, conf, err) ||
                    set_number(conf, "message.max.bytes", s->max_message_bytes, err) ||
-                   set_number(conf, "batch.num.messages", s->bulk_max_size, err) ||
+                   set_number(conf, "batch.num.messages", kafka_batch_events(kafka), err) ||
                    set_number(conf, "batch.size",
                               kafka->batch_bytes ? kafka->batch_bytes : s->max_message_bytes,
                               err) ||

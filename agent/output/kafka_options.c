@@ -206,6 +206,17 @@ const struct option kafka_options[] = {
      AT(buffer_bytes),
      .doc = "Most bytes on their way to the brokers; bounds memory, and what may come twice after "
             "a kill."},
+    {.name = "pack",
+     .type = OPT_BYTES,
+     .def = "0",
+     .max = "100MB",
+     .own = true,
+     AT(pack_bytes),
+     .doc =
+         "Put events that follow each other, and go to the same partition with the same key, into "
+         "one message of at most so many bytes, a line each; 0 = an event a message. For readers "
+         "that take messages apart at newlines, as Logstash's codec json_lines does; costs half "
+         "the CPU."},
     {.name = "posta_headers",
      .type = OPT_BOOL,
      .def = "false",

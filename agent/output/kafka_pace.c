@@ -7,7 +7,7 @@ enum { RECORD_OVERHEAD_MAX = 36 };
 void kafka_set_pace(struct kafka *kafka)
 {
     const struct kafka_settings *set = &kafka->set;
-    kafka->pace.batch_events = set->bulk_max_size;
+    kafka->pace.batch_events = kafka_batch_events(kafka);
     kafka->pace.batch_bytes = kafka->batch_bytes ? kafka->batch_bytes : set->max_message_bytes;
     kafka->pace.overhead_bytes = RECORD_OVERHEAD_MAX + kafka_header_bytes(kafka);
     kafka->pace.linger_ns = set->linger_ns;

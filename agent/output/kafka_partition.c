@@ -207,9 +207,18 @@ bool kafka_spread(struct kafka *kafka, const struct out_event *ev, struct kafka_
 
 /* ---- what travels with an event ---- */
 
-void *kafka_pack_token(uint64_t token, uint32_t spread)
+/* is_parcel, spread, token. */
+#define PARCEL_BIT (UINT64_C(1) << 63)
+
+void *kafka_opaque(uint64_t token, const struct kafka_message *msg)
 {
-    return (void *)(uintptr_t)((uint64_t)spread << SPREAD_SHIFT | token);
+    uint64_t parcel = msg->is_parcel ? PARCEL_BIT : 0;
+    return (void *)(uintptr_t)(parcel | (uint64_t)msg->spread << SPREAD_SHIFT | token);
+}
+
+bool kafka_opaque_is_parcel(const void *opaque)
+{
+    return (uint64_t)(uintptr_t)opaque & PARCEL_BIT;
 }
 
 uint64_t kafka_token_of(const void *opaque)
@@ -235,7 +244,7 @@ static int32_t choose_reachable(const rd_kafka_topic_t *topic, uint32_t spread, 
 int32_t kafka_choose_partition(const rd_kafka_topic_t *topic, const void *key, size_t key_len,
                                int32_t n_partitions, void *topic_opaque, void *msg_opaque)
 {
-    uint32_t spread = (uint32_t)((uint64_t)(uintptr_t)msg_opaque >> SPREAD_SHIFT);
+    uint32_t spread = (uint32_t)((uint64_t)(uintptr_t)msg_opaque >> SPREAD_SHIFT) & SPREAD_MASK;
     struct flow *flow = topic_opaque;
     (void)key, (void)key_len;
     atomic_store_explicit(&flow->n_partitions, n_partitions, memory_order_relaxed);

@@ -2,7 +2,7 @@
  *
  * Happy path: there are none; batches are as large as max_message_bytes.
  * Failure modes: a broker refuses a batch as a whole, and does not say because of which event. All of it is tried again: in
- * batches half as large if it was too large, else each event alone; what is refused alone is refused for good. When what was
+ * batches half as large if it was too large, else, and if it held parcels, each event alone; what is refused alone is refused for good. When what was
  * on its way is through, or ten minutes after a batch was too large, batches are large again. The size of batches is an
  * instance's for life, so each change is a new producer.
  */
@@ -19,7 +19,8 @@ bool kafka_is_poison(rd_kafka_resp_err_t code)
 /* This report's event, and what has none yet; all of a transaction. */
 static uint64_t n_to_send_again(const struct kafka *kafka)
 {
-    return kafka->txn.is_used ? kafka->txn.n_tokens : kafka->stats.in_flight + 1;
+    return kafka->txn.is_used ? kafka->txn.n_tokens
+                              : kafka->stats.in_flight + kafka->parcels.n_more + 1;
 }
 
 bool kafka_try_smaller(struct kafka *kafka, const rd_kafka_message_t *msg)
@@ -30,6 +31,8 @@ bool kafka_try_smaller(struct kafka *kafka, const rd_kafka_message_t *msg)
         return true; /* from the same producer: decided with the next */
     if (msg->len > batch)
         return false; /* it was alone */
+    if (kafka_is_parcel(msg))
+        is_size = false; /* its events alone, once */
     kafka->is_rebatched = true;
     kafka->batch_bytes = is_size && batch / 2 > 1 ? batch / 2 : 1;
     kafka->n_small = is_size ? 0 : n_to_send_again(kafka);

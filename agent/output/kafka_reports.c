@@ -82,10 +82,14 @@ static void take_poison(struct kafka *kafka, const rd_kafka_message_t *msg)
 static void take_success(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
     bool is_dead = kafka_is_dead(kafka, msg);
-    kafka->stats.acked++;
+    uint64_t own;
+    const uint64_t *tokens;
+    uint32_t n = kafka_tokens_of(kafka, msg, &own, &tokens);
+    kafka->stats.acked += n;
     kafka->stats.buried += is_dead;
-    kafka->env.verdict(kafka->env.arg, kafka_token_of(msg->_private),
-                       is_dead ? VERDICT_BURIED : VERDICT_DELIVERED, NULL, NULL, 0);
+    for (uint32_t i = 0; i < n; i++)
+        kafka->env.verdict(kafka->env.arg, tokens[i], is_dead ? VERDICT_BURIED : VERDICT_DELIVERED,
+                           NULL, NULL, 0);
     kafka_note_up(kafka);
     kafka_got_through(kafka);
 }
@@ -111,6 +115,7 @@ static void take_reports(struct kafka *kafka, rd_kafka_event_t *event)
     while ((msg = rd_kafka_event_message_next(event))) {
         take_report(kafka, msg);
         arena_give_back(kafka->producer->arena, msg->payload);
+        kafka_parcel_is_done(kafka, msg);
         kafka_note_landed(kafka, msg);
     }
     kafka->last_progress_ns = loop_now(kafka->env.loop);

@@ -109,6 +109,7 @@ void kafka_drop_producer(struct kafka *kafka)
     producer_free(kafka->producer, kafka->env.loop, 0);
     kafka->producer = NULL;
     kafka->stats.in_flight = 0;
+    kafka_forget_parcels(kafka);
     kafka->is_busy = true; /* until release */
 }
 
@@ -128,13 +129,13 @@ static void replace_producer(struct kafka *kafka)
     kafka->is_rebatched = false;
     kafka->is_held = false;
     if (!kafka->txn.is_used) /* else what has become of the transaction decides */
-        kafka->env.again(kafka->env.arg);
+        kafka_again(kafka);
 }
 
 void kafka_release(struct kafka *kafka)
 {
     if (kafka->is_busy && !kafka->is_held && !kafka->must_replace && kafka->producer &&
-        !kafka_is_draining(kafka) && kafka_txn_takes(kafka)) {
+        !kafka_is_draining(kafka) && kafka_txn_takes(kafka) && kafka_try_parcel(kafka)) {
         kafka->is_busy = false;
         kafka->env.room(kafka->env.arg);
     }
@@ -172,10 +173,16 @@ void kafka_watch(struct kafka *kafka)
         loop_set_timer(kafka->env.loop, &kafka->supervise, next_look_ns(kafka));
 }
 
+void kafka_again(struct kafka *kafka)
+{
+    kafka_forget_parcel(kafka);
+    kafka->env.again(kafka->env.arg);
+}
+
 static void send_again(struct kafka *kafka)
 {
     if (!kafka->txn.is_used)
-        kafka->env.again(kafka->env.arg);
+        kafka_again(kafka);
     else if (kafka->txn.n_tokens)
         kafka_txn_abort(kafka);
 }

@@ -60,7 +60,7 @@ void kafka_take_over(struct kafka *kafka, struct producer *next)
     kafka->must_replace = false;
     kafka_adopt(kafka, next);
     if (is_owing && !kafka->txn.is_used) /* else what has become of the transaction decides */
-        kafka->env.again(kafka->env.arg);
+        kafka_again(kafka);
     kafka_release(kafka);
 }
 

@@ -14,6 +14,8 @@
 
 #include <stdlib.h>
 
+#define PARCEL_NS (10 * NS_PER_MS)
+
 /* ---- jobs ---- */
 
 static int64_t patience_ns(const struct kafka *kafka)
@@ -34,6 +36,10 @@ void kafka_txn_give(struct kafka *kafka, enum txn_job job)
 static void end(struct kafka *kafka)
 {
     struct txn *txn = &kafka->txn;
+    if (!kafka_try_parcel(kafka)) { /* the mark speaks of its events */
+        loop_set_timer(kafka->env.loop, &txn->due, PARCEL_NS);
+        return;
+    }
     txn->state = TXN_ENDING;
     txn->has_news = txn->is_urgent = txn->is_doubtful = false;
     kafka->env.mark(kafka->env.arg, &txn->mark);

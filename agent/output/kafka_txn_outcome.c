@@ -55,7 +55,7 @@ static void did_not_arrive(struct kafka *kafka)
 {
     kafka->stats.transactions_aborted++;
     forget_pending(kafka);
-    kafka->env.again(kafka->env.arg);
+    kafka_again(kafka);
 }
 
 void kafka_txn_say_fenced(const struct kafka *kafka)

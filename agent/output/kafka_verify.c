@@ -39,8 +39,8 @@ struct reader {
     size_t n_parts, n_left; /* n_left are not read to where they ended at the start */
     struct partition *last; /* of the last event */
     char trouble[TROUBLE_TEXT];
-    bool is_text;   /* codec.format */
-    bool is_broken; /* an error that reading on cannot cure */
+    bool is_text, is_pretty; /* codec.format, codec.json.pretty */
+    bool is_broken;          /* an error that reading on cannot cure */
 };
 
 /* ---- errors ---- */
@@ -189,15 +189,21 @@ static struct partition *partition_of(struct reader *reader, const rd_kafka_mess
     return NULL;
 }
 
-static void take_event(struct reader *reader, const rd_kafka_message_t *msg,
-                       const struct partition *part)
+/* A message has one event, or with pack several, a line each. JSON of one event has no newline, unless it is pretty. */
+static void take_events(struct reader *reader, const rd_kafka_message_t *msg,
+                        const struct partition *part)
 {
-    struct back_event event = {.bytes = msg->payload ? msg->payload : "",
-                               .len = msg->len,
-                               .is_text = reader->is_text,
-                               .is_cut = part && part->low > 0};
+    const char *at = msg->payload ? msg->payload : "", *end = at + msg->len;
+    bool is_packed = !reader->is_text && !reader->is_pretty;
+    struct back_event event = {.is_text = reader->is_text, .is_cut = part && part->low > 0};
     kafka_read_headers(msg, &event.span);
-    reader->ask->event(reader->ask->arg, &event);
+    do {
+        const char *newline = is_packed ? memchr(at, '\n', (size_t)(end - at)) : NULL;
+        event.bytes = at;
+        event.len = (size_t)((newline ? newline : end) - at);
+        reader->ask->event(reader->ask->arg, &event);
+        at = newline ? newline + 1 : end;
+    } while (at < end);
 }
 
 static void note_read(struct reader *reader, struct partition *part)
@@ -221,7 +227,7 @@ static void take_message(struct reader *reader, const rd_kafka_message_t *msg)
                              msg->err == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART ||
                              msg->err == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC;
     } else if (!part || !part->is_read || reader->ask->is_live) {
-        take_event(reader, msg, part);
+        take_events(reader, msg, part);
         if (part && msg->offset >= part->high - 1)
             note_read(reader, part);
     }
@@ -305,7 +311,8 @@ int kafka_read_back(void *self, const struct output_env *env, const struct read_
                     struct err *err)
 {
     struct kafka *kafka = self;
-    struct reader reader = {.ask = ask, .is_text = kafka->set.codec_format != NULL};
+    struct reader reader = {
+        .ask = ask, .is_text = kafka->set.codec_format != NULL, .is_pretty = kafka->set.pretty};
     kafka->env = *env;
     if (kafka->set.codec_format && !kafka->set.posta_headers)
         return err_set(err, ERR_CONFIG,

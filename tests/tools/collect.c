@@ -5,7 +5,7 @@
  *           [--allow-new-ids]
  *   collect --check FILE [...]     judge a file of events, one a line, instead of a topic
  *
- * Every record is a Beats event. A line is known by the number in its message's seq=N, else by event.id. All partitions
+ * Every record is a Beats event, or several, a line each. A line is known by the number in its message's seq=N, else by event.id. All partitions
  * are read, without a consumer group, committed records only. Reading ends when lines 0 .. EXPECTED-1 were all seen
  * (and then half a second was quiet, so that repeats are counted too), when nothing came for IDLE (15) seconds, or
  * after MAX (600). A topic that is not there yet and brokers that are away count as nothing coming.
@@ -105,6 +105,15 @@ static int64_t wall_ms(void)
     return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
 }
 
+/* A message may be several events, a line each. */
+static void judge_message(struct judge *j, const rd_kafka_message_t *msg)
+{
+    const char *at = msg->payload, *end = at + msg->len, *next;
+    for (; (next = memmem(at, (size_t)(end - at), "\n{", 2)); at = next + 1)
+        judge_record(j, msg->partition, at, (size_t)(next - at));
+    judge_record(j, msg->partition, at, (size_t)(end - at));
+}
+
 /* Errors are not ours to judge: librdkafka goes on trying, and what does not come is found missing. */
 static void take_batch(struct judge *j)
 {
@@ -117,7 +126,7 @@ static void take_batch(struct judge *j)
             if (j->delays)
                 fprintf(j->delays, "%" PRId64 "\n",
                         wall_ms() - rd_kafka_message_timestamp(msgs[i], NULL));
-            judge_record(j, msgs[i]->partition, msgs[i]->payload, msgs[i]->len);
+            judge_message(j, msgs[i]);
             j->last_ms = now_ms();
         }
         rd_kafka_message_destroy(msgs[i]);

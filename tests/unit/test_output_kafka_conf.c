@@ -165,7 +165,9 @@ static void tokens_and_keys_go_there_and_back(void **state)
     struct flow flow = {.is_reachable_only = false};
     for (size_t i = 0; i < 4; i++)
         for (uint32_t spread = 0; spread < INT32_MAX - 70001; spread += 69997) {
-            void *opaque = kafka_pack_token(tokens[i], spread);
+            const struct kafka_message msg = {.spread = spread, .is_parcel = i & 1};
+            void *opaque = kafka_opaque(tokens[i], &msg);
+            assert_int_equal(kafka_opaque_is_parcel(opaque), i & 1);
             assert_int_equal(kafka_token_of(opaque), tokens[i]);
             assert_int_equal(kafka_choose_partition(NULL, NULL, 0, 12, &flow, opaque), spread % 12);
         }
