@@ -91,7 +91,7 @@ static rd_kafka_resp_err_t hand_over(struct kafka *kafka, rd_kafka_topic_t *topi
     const void *value = lent ? lent : msg->value;
     return rd_kafka_producev(
         kafka->producer->rk, RD_KAFKA_V_RKT(topic), RD_KAFKA_V_PARTITION(RD_KAFKA_PARTITION_UA),
-        RD_KAFKA_V_MSGFLAGS(lent ? 0 : RD_KAFKA_MSG_F_COPY),
+        RD_KAFKA_V_MSGFLAGS((lent ? 0 : RD_KAFKA_MSG_F_COPY)),
         RD_KAFKA_V_VALUE((void *)(uintptr_t)value, msg->len),
         RD_KAFKA_V_KEY(msg->key, msg->key_len), RD_KAFKA_V_TIMESTAMP(time_ms),
         RD_KAFKA_V_OPAQUE(kafka_opaque(token, msg)), RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_END);
