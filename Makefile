@@ -23,7 +23,7 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
 HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
 
-.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s k8s-examples asan tsan fuzz bench bench-parse soak install \
+.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s k8s-examples asan tsan fuzz bench bench-parse check-instructions soak install \
         docs clean setup-build setup-test setup-demo setup-check setup-bench tools
 
 all: setup-build
@@ -108,13 +108,13 @@ $(BUILD)/fuzz_%: tests/fuzz/fuzz_%.c $(LIB)
 
 # ---- checks ----
 
-check: setup-check check-layers check-format check-docs check-static
+check: setup-check check-layers check-format check-docs check-static check-instructions
 
 check-layers:
 	$(Q)tests/check/layers.sh
 
 check-format:
-	$(Q)clang-format --dry-run --Werror $(SRC) $(HDR) $(UNIT) $(TOOLS) $(DISK) $(FUZZ) && echo "  OK    format"
+	$(Q)clang-format --dry-run --Werror $(SRC) $(HDR) $(UNIT) $(TOOLS) $(DISK) $(FUZZ) $(wildcard bench/*.c) && echo "  OK    format"
 
 check-docs: posta
 	$(Q)BUILD=$(BUILD) tests/check/docs.sh
@@ -133,6 +133,11 @@ check-k8s: setup-test
 # Rewrite k8s/examples/*.yaml and the tables of values in the charts' READMEs.
 k8s-examples:
 	$(Q)bash tests/k8s/check_charts.sh write
+
+# The hot path's instructions on a fixed input, beside those in bench/instructions.tsv: always of an ordinary build.
+check-instructions:
+	$(Q)$(MAKE) --no-print-directory -j2 CC=gcc SAN= CFLAGS="-O2 -g" BUILD=build build/bench/instructions
+	$(Q)BUILD=build bench/instructions.sh
 
 # Rewrite what is made from the option tables: config/posta.reference.yml and the options in docs/posta.8.
 docs: posta
@@ -153,7 +158,7 @@ bench-parse: setup-bench
 	$(Q)$(MAKE) --no-print-directory -j2 $(BUILD)/bench/parse
 	$(Q)BUILD=$(BUILD) bench/parse.sh
 
-$(BUILD)/bench/parse: bench/parse.c $(LIB)
+$(BUILD)/bench/%: bench/%.c $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_CFLAGS) -Iagent $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 

@@ -10,7 +10,7 @@ set -euo pipefail
 BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpcre2-dev zlib1g-dev libcurl4-openssl-dev libmicrohttpd-dev"
 DEMO="nginx-light wrk procps"
 TEST="libcmocka-dev nginx-light wrk openssl procps iproute2 strace util-linux mount e2fsprogs xfsprogs logrotate apache2-bin apache2-utils jq systemd"
-CHECK="clang libclang-rt-dev clang-format cppcheck shellcheck mandoc libjansson-dev"
+CHECK="clang libclang-rt-dev clang-format cppcheck shellcheck mandoc libjansson-dev valgrind"
 BENCH="rsyslog rsyslog-kafka rsyslog-gnutls valgrind"
 
 POLICY=/usr/sbin/policy-rc.d
