@@ -23,7 +23,7 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
 HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
 
-.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s k8s-examples asan tsan fuzz bench bench-parse check-instructions soak install \
+.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s k8s-examples asan tsan fuzz bench bench-parse check-instructions bench-all bench-docs bench-bin soak install \
         docs clean setup-build setup-test setup-demo setup-check setup-bench tools
 
 all: setup-build
@@ -149,18 +149,27 @@ demo: setup-demo
 	$(Q)$(MAKE) --no-print-directory -j2 posta tools
 	$(Q)BUILD=$(BUILD) tests/demo/demo.sh
 
-bench: setup-test
-	$(Q)$(MAKE) --no-print-directory -j2 posta tools
-	$(Q)BUILD=$(BUILD) bench/run.sh
+# The programs of bench/; sink has files of its own.
+BENCH     := $(filter-out bench/sink_%,$(sort $(wildcard bench/*.c)))
+BENCH_BIN := $(BENCH:bench/%.c=$(BUILD)/bench/%)
+
+$(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h bench/sink_*.c) $(LIB)
+	@echo "  BENCH $@"
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent $(ALL_LDFLAGS) -o $@ $< $(if $(filter %/sink,$@),$(wildcard bench/sink_*.c)) $(LIB) $(LIBS) -llz4
+
+bench-bin: $(BENCH_BIN)
+
+# Speed and size beside other shippers; tables go to $(BUILD)/bench/results. bench: throughput, latency and rest, some ten
+# minutes; bench-all: scale too; bench-docs: all, then docs/performance.md and its pictures are made of it.
+bench bench-all bench-docs: setup-bench
+	$(Q)$(MAKE) --no-print-directory -j2 posta tools bench-bin
+	$(Q)BUILD=$(BUILD) bench/all.sh $(@:bench-%=%)
 
 # What a line costs as a plain event and through each parser; numbers are kept in bench/parse.md.
 bench-parse: setup-bench
 	$(Q)$(MAKE) --no-print-directory -j2 $(BUILD)/bench/parse
 	$(Q)BUILD=$(BUILD) bench/parse.sh
-
-$(BUILD)/bench/%: bench/%.c $(LIB)
-	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Iagent $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
 soak: setup-test
 	$(Q)$(MAKE) --no-print-directory -j2 posta tools
