@@ -1,76 +1,58 @@
 #!/usr/bin/env bash
-# Measures posta beside the floor: 1,000,000 nginx lines (214 bytes) from a file to Kafka (lz4, acks=all, idempotent), CPU
-# seconds and peak memory of the process alone, medians of ROUNDS rounds in which both take turns. The broker is an
-# in-process mock cluster in a process of its own, so that it costs little and the same for both. No pass or fail here.
+# Throughput: LINES_N nginx lines (206 bytes) from a file to Kafka: lz4, acknowledged by all, spool on tmpfs and on disk; beside two
+# programs that do the least there is to do, and other shippers. Also from the file into the spool alone, with brokers that
+# are away. All take turns for ROUNDS rounds. CPU seconds and memory are those of the shipper alone; brokers are bench/sink.
 #
-#   ROUNDS=5 LINES_N=1000000 make bench
+#   ROUNDS=5 LINES_N=1000000 SHIPPERS="bare floor posta-tmpfs rsyslog" bench/run.sh
 set -euo pipefail
+# shellcheck source=bench/lib.sh
+. "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+ROUNDS=${ROUNDS:-5} LINES_N=${LINES_N:-1000000}
+SHIPPERS=${SHIPPERS:-bare floor posta-tmpfs posta-disk posta-spool rsyslog syslog-ng}
+RAW=$RESULTS/throughput.tsv
 
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
-BUILD=${BUILD:-build} ROUNDS=${ROUNDS:-5} LINES_N=${LINES_N:-1000000}
-if [[ -w /dev/shm ]]; then SHM=/dev/shm; else SHM=/tmp; fi
-DIR=$(mktemp -d "$SHM/posta-bench.XXXXXX")
-BROKER=
-trap '[[ -n $BROKER ]] && kill $BROKER 2>/dev/null; rm -rf "$DIR"' EXIT
+# Who ends by itself is waited for; others until the sink has everything.
+end_of() { # SHIPPER
+    case $1 in
+    posta-spool) echo "-w $(stat -c %s "$LOG") -s KILL" ;;
+    bare | floor | posta*) ;;
+    *) echo "-u $DIR/done" ;;
+    esac
+}
 
-compile() {
-    mkdir -p "$BUILD/bench"
+measure() { # SHIPPER
+    start_sink -e "$LINES_N"
+    [[ $1 != posta-spool ]] || BOOTSTRAP=127.0.0.1:1
+    prepare "$1" once
+    # shellcheck disable=SC2046 # a list of words
+    "$BIN/usage" $(end_of "$1") "$RAW" "$1" "${COMMAND[@]}" 2>"$DIR/$1.err" || say "$1: $(tail -n 1 "$DIR/$1.err")"
+    stop_sink
+    [[ $1 == posta-spool ]] || (($(told events) >= LINES_N)) || say "$1: $(told events) of $LINES_N lines came"
+}
+
+# shellcheck disable=SC2016 # for awk
+ratio() { # SHIPPER: CPU seconds, those of the floor being 1
+    awk -v a="$(median "$RAW" "$1" '$2 + $3' %.3f)" -v b="$(median "$RAW" floor '$2 + $3' %.3f)" 'BEGIN { if (b) printf "%.2f", a / b }'
+}
+
+# shellcheck disable=SC2016 # for awk
+show() {
     local name
-    for name in floor usage; do
-        [[ $BUILD/bench/$name -nt bench/$name.c ]] ||
-            gcc -std=c11 -D_GNU_SOURCE -O2 -Wall -Wextra -Werror -o "$BUILD/bench/$name" "bench/$name.c" -lrdkafka
+    begin_table throughput "$LINES_N lines, $ROUNDS rounds in alternation, medians (min-max)." shipper "CPU s" "user / sys" \
+        "x floor" "wall s" "peak MB" "its own MB" threads "switches, voluntary / not"
+    for name in "${NAMES[@]}"; do
+        row "$name" "$(median "$RAW" "$name" '$2 + $3' %.2f spread)" \
+            "$(median "$RAW" "$name" '$2' %.2f) / $(median "$RAW" "$name" '$3' %.2f)" "$(ratio "$name")" \
+            "$(median "$RAW" "$name" '$4' %.2f)" "$(median "$RAW" "$name" '$5 / 1024' %.1f)" "$(median "$RAW" "$name" '$6 / 1024' %.1f)" \
+            "$(median "$RAW" "$name" '$7' %d)" "$(median "$RAW" "$name" '$8' %d) / $(median "$RAW" "$name" '$9' %d)"
     done
 }
 
-start_broker() {
-    mkfifo "$DIR/control"
-    "$BUILD/tests/tools/brokerd" -n 3 -t bench:6 -f "$DIR/ready" -c "$DIR/control" >"$DIR/brokerd.log" 2>&1 &
-    BROKER=$!
-    until [[ -s $DIR/ready ]]; do sleep 0.05; done
-    BOOTSTRAP=$(cat "$DIR/ready")
-}
-
-write_config() { # NAME SPOOL_DIR
-    cat >"$DIR/$1.yml" <<YML
-path.data: $2
-logging.level: warning
-filebeat.inputs:
-  - {type: filestream, id: bench, paths: ["$DIR/access.log"]}
-output.kafka: {hosts: ["${BOOTSTRAP//,/\",\"}"], topic: bench}
-YML
-}
-
-round() {
-    rm -rf "$DIR/mem" "$DISK"
-    "$BUILD/bench/usage" "$DIR/results" floor "$BUILD/bench/floor" "$BOOTSTRAP" bench "$DIR/access.log" 2>/dev/null
-    "$BUILD/bench/usage" "$DIR/results" posta-tmpfs "$BUILD/posta" --once -c "$DIR/mem.yml"
-    "$BUILD/bench/usage" "$DIR/results" posta-disk "$BUILD/posta" --once -c "$DIR/disk.yml"
-}
-
-median() { # NAME FIELD(S summed)
-    awk -v name="$1" -v fields="$2" '$1 == name { n = split(fields, f, ","); s = 0; for (i = 1; i <= n; i++) s += $f[i]; print s }' \
-        "$DIR/results" | sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
-}
-
-table() {
-    local name cpu floor
-    floor=$(median floor 2,3)
-    printf '%-14s %8s %8s %8s %10s %8s %8s\n' program 'CPU s' user sys 'peak MB' 'wall s' 'x floor'
-    for name in floor posta-tmpfs posta-disk; do
-        cpu=$(median "$name" 2,3)
-        printf '%-14s %8.2f %8.2f %8.2f %10.1f %8.2f %8.2f\n' "$name" "$cpu" "$(median "$name" 2)" "$(median "$name" 3)" \
-            "$(awk -v kb="$(median "$name" 4)" 'BEGIN { print kb / 1024 }')" "$(median "$name" 5)" \
-            "$(awk -v a="$cpu" -v b="$floor" 'BEGIN { print a / b }')"
-    done
-}
-
-compile
-DISK=$(mktemp -d "${TMPDIR:-/var/tmp}/posta-bench.XXXXXX")
-start_broker
-write_config mem "$DIR/mem"
-write_config disk "$DISK"
-"$BUILD/tests/tools/linewriter" -f "$DIR/access.log" -n "$LINES_N" -B 65536 >/dev/null
-for ((i = 1; i <= ROUNDS; i++)); do round; done
-rm -rf "$DISK"
-echo "$LINES_N lines, $ROUNDS rounds in alternation, medians; spool on tmpfs and on disk"
-table
+# shellcheck disable=SC2086 # a list of words
+mapfile -t NAMES < <(only_available $SHIPPERS)
+: >"$RAW"
+"$BIN/lines" -f "$LOG" -n "$LINES_N"
+for ((round = 1; round <= ROUNDS; round++)); do
+    for name in "${NAMES[@]}"; do measure "$name"; done
+done
+show

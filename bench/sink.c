@@ -2,8 +2,8 @@
  *
  *   sink [-n BROKERS] [-t TOPIC] [-p PARTITIONS] [-e EVENTS] -f READY_FILE -d DONE_FILE [-l]
  *
- * READY_FILE gets the bootstrap string. When EVENTS events have come, DONE_FILE is made; at SIGTERM it is written anew: a line
- * "events N wire_bytes N", and with -l, where lines carry t=NS (CLOCK_MONOTONIC, when they were written), "latency_us P50 P99 MAX".
+ * READY_FILE gets the bootstrap string. When EVENTS events have come, DONE_FILE is made; at SIGTERM it is written anew: lines
+ * "events N", "wire_bytes N", and with -l, where lines carry t=NS (CLOCK_MONOTONIC, when they were written), "latency_us P50 P99 MAX".
  * Partition P is led by broker P % BROKERS + 1. Batches are neither checked nor kept: whoever wants to know that nothing is
  * lost asks tests/e2e. Answers at once; understands as much of the protocol as a producer needs, and lz4.
  */

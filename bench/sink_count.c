@@ -70,7 +70,7 @@ static int by_size(const void *a, const void *b)
 void sink_tell(void)
 {
     char text[256];
-    int n = snprintf(text, sizeof text, "events %lld wire_bytes %lld\n", (long long)sink.n_events,
+    int n = snprintf(text, sizeof text, "events %lld\nwire_bytes %lld\n", (long long)sink.n_events,
                      (long long)sink.n_bytes);
     size_t last = sink.n_late ? sink.n_late - 1 : 0;
     if (sink.n_late) {

@@ -4,7 +4,7 @@
  *   usage [-u DONE_FILE | -w BYTES] [-s SIGNAL] [-a SECONDS] [-i] FILE NAME COMMAND ARGS...
  *
  * It runs until it ends by itself; -u: until DONE_FILE is there; -w: until it has written so many bytes. Then it gets SIGNAL (TERM),
- * and 10 s later KILL. -a: it is stopped after so many seconds in any case (600), and that is a failure unless -i: then only
+ * and 10 s later KILL. -a: it is stopped after so many seconds in any case (600), which is a failure and wall s -1; but with -i only
  * what it uses in the last half of that time counts, and peaks are how it is at the end.
  */
 #include <signal.h>
@@ -144,10 +144,10 @@ static int run_to_end(void)
     u.peak.rss_kb = most(u.peak.rss_kb, used.ru_maxrss);
     u.peak.voluntary = used.ru_nvcsw;
     u.peak.involuntary = used.ru_nivcsw;
-    if (wall_s < 0)
-        return 1;
     put(seconds_of(used.ru_utime), seconds_of(used.ru_stime), wall_s);
     bool was_told = u.done || u.written;
+    if (wall_s < 0)
+        return 1;
     return was_told || (WIFEXITED(status) && WEXITSTATUS(status) == 0) ? 0 : 1;
 }
 

@@ -11,7 +11,7 @@ BUILD="gcc make pkg-config libc6-dev librdkafka-dev libyaml-dev libssl-dev libpc
 DEMO="nginx-light wrk procps"
 TEST="libcmocka-dev nginx-light wrk openssl procps iproute2 strace util-linux mount e2fsprogs xfsprogs logrotate apache2-bin apache2-utils jq systemd"
 CHECK="clang libclang-rt-dev clang-format cppcheck shellcheck mandoc libjansson-dev valgrind"
-BENCH="rsyslog rsyslog-kafka rsyslog-gnutls valgrind"
+BENCH="liblz4-dev valgrind"
 
 POLICY=/usr/sbin/policy-rc.d
 
