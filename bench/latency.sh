@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Live: from just before write() of a line until it is at the broker, at RATES lines a second for SECONDS_N seconds, and the CPU
-# of the shipper for a line; at the highest rate also while the log is renamed every 50 KB and begun anew.
+# of the shipper for a line, without that of its start; at the highest rate also while the log is renamed every 50 KB and begun anew.
 #
 #   RATES="100 20000" SECONDS_N=15 SHIPPERS="posta-tmpfs rsyslog" bench/latency.sh
 set -euo pipefail
@@ -18,7 +18,7 @@ live() { # SHIPPER CASE RATE [ROTATE_BYTES]
     : >"$LOG"
     start_sink -l -e "$n"
     prepare "$1"
-    "$BIN/usage" -u "$DIR/done" -a $((SECONDS_N + 8)) "$RAW" "$2" "${COMMAND[@]}" 2>/dev/null >/dev/null &
+    "$BIN/usage" -u "$DIR/done" -a $((SECONDS_N + 8)) -b 2 "$RAW" "$2" "${COMMAND[@]}" 2>/dev/null >/dev/null &
     usage=$!
     sleep 3
     "$BIN/lines" -f "$LOG" -n "$n" -R "$3" ${4:+-r "$4"}

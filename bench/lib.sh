@@ -47,7 +47,7 @@ told() { sed -n "s/^$1 //p" "$DIR/done"; }
 
 # ---- shippers ----
 
-# For posta. INPUT_MORE, QUEUE_MORE, OUTPUT_MORE, PATHS: more of the configuration, or other logs.
+# For posta. INPUT_MORE, OUTPUT_MORE, QUEUE, PATHS, CODEC: more of the configuration, or other than usual.
 write_posta() { # SPOOL_DIR
     cat <<YML
 name: pod-1
@@ -55,7 +55,7 @@ path.data: $1
 logging.level: error
 filebeat.inputs:
   - {type: filestream, id: bench, paths: ["${PATHS:-$LOG}"]${INPUT_MORE:+, $INPUT_MORE}}
-queue.disk: {max_size: ${MAX_SIZE:-10GB}${QUEUE_MORE:+, $QUEUE_MORE}}
+${QUEUE:-queue.disk: {max_size: 10GB\}}
 output.kafka: {hosts: ["${BOOTSTRAP//,/\", \"}"], topic: $TOPIC, compression: ${CODEC:-lz4}${OUTPUT_MORE:+, $OUTPUT_MORE}}
 YML
 }

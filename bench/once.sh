@@ -46,7 +46,7 @@ new_topic() {
     "$CLUSTER" topic "$TOPIC" 3 2>/dev/null >/dev/null
 }
 
-# NAME user_s sys_s peak_kb wall_s
+# A row of bench/usage.c
 run_one() { # MODE
     new_topic
     rm -rf "$DIR/data"
@@ -89,7 +89,7 @@ main() {
     printf '%-10s %8s %10s %8s %8s %13s %18s\n' mode "CPU s" "lines/s" "peak MB" "commits" "ms a commit" "delay ms 50/99/max"
     for mode in "${MODES[@]}"; do
         printf '%-10s %8.2f %10.0f %8.1f %8d %13.1f %18s\n' "$mode" "$(column "$mode" '$2 + $3' "$DIR/usage")" \
-            "$(column "$mode" "$LINES_N / \$5" "$DIR/usage")" "$(column "$mode" '$4 / 1024' "$DIR/usage")" \
+            "$(column "$mode" "$LINES_N / \$4" "$DIR/usage")" "$(column "$mode" '$5 / 1024' "$DIR/usage")" \
             "$(column "$mode" '$2' "$DIR/counters")" "$(column "$mode" '($2 ? $3 / $2 : 0)' "$DIR/counters")" \
             "$(delays "$mode" | tr ' ' '/')"
     done

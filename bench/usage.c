@@ -1,11 +1,12 @@
 /* usage.c: run a command and append to FILE, tab by tab: NAME, user s, system s, wall s, peak RSS KB, peak RssAnon KB, most
  * threads, voluntary switches, involuntary switches. Of the command's process alone.
  *
- *   usage [-u DONE_FILE | -w BYTES] [-s SIGNAL] [-a SECONDS] [-i] FILE NAME COMMAND ARGS...
+ *   usage [-u DONE_FILE | -w BYTES] [-s SIGNAL] [-a SECONDS] [-b SECONDS] [-i] FILE NAME COMMAND ARGS...
  *
  * It runs until it ends by itself; -u: until DONE_FILE is there; -w: until it has written so many bytes. Then it gets SIGNAL (TERM),
  * and 10 s later KILL. -a: it is stopped after so many seconds in any case (600), which is a failure and wall s -1; but with -i only
- * what it uses in the last half of that time counts, and peaks are how it is at the end.
+ * what it uses in the last half of that time counts, and peaks are how it is at the end. -b: what it used in its first seconds,
+ * to start, is taken off user s.
  */
 #include <signal.h>
 #include <stdbool.h>
@@ -27,7 +28,8 @@ struct memory {
 static struct {
     const char *done, *out, *name;
     long long written;
-    int signo, at_most_s;
+    int signo, at_most_s, begin_s;
+    double begin_cpu_s;
     bool is_idle;
     pid_t pid;
     struct memory peak;
@@ -91,68 +93,6 @@ static void sample(void)
     u.peak.threads = most(u.peak.threads, now.threads);
 }
 
-static void take_written(void *arg, const char *name, long long value)
-{
-    if (strcmp(name, "wchar") == 0)
-        *(long long *)arg = value;
-}
-
-static bool is_done(void)
-{
-    long long written = 0;
-    if (u.done)
-        return access(u.done, F_OK) == 0;
-    if (u.written)
-        each_row("io", take_written, &written);
-    return u.written && written >= u.written;
-}
-
-/* Until it has ended, by itself or because it is done or late. The time it took; -1: it was late. */
-static double wait_for_end(int *status, struct rusage *used)
-{
-    double start = now_s(), took = 0;
-    while (wait4(u.pid, status, WNOHANG, used) == 0) {
-        double at = now_s() - start;
-        bool is_late = took == 0 && at > u.at_most_s;
-        sample();
-        if (took == 0 && (is_late || is_done())) {
-            took = is_late ? -1 : at;
-            kill(u.pid, u.signo);
-        }
-        if (took != 0 && at > (took < 0 ? u.at_most_s : took) + KILL_S)
-            kill(u.pid, SIGKILL);
-        usleep(SAMPLE_US);
-    }
-    return took != 0 ? took : now_s() - start;
-}
-
-static void put(double user_s, double sys_s, double wall_s)
-{
-    FILE *out = fopen(u.out, "a");
-    if (!out)
-        exit(1);
-    fprintf(out, "%s\t%.3f\t%.3f\t%.3f\t%ld\t%ld\t%ld\t%ld\t%ld\n", u.name, user_s, sys_s, wall_s,
-            u.peak.rss_kb, u.peak.anon_kb, u.peak.threads, u.peak.voluntary, u.peak.involuntary);
-    fclose(out);
-}
-
-static int run_to_end(void)
-{
-    struct rusage used;
-    int status = 0;
-    double wall_s = wait_for_end(&status, &used);
-    u.peak.rss_kb = most(u.peak.rss_kb, used.ru_maxrss);
-    u.peak.voluntary = used.ru_nvcsw;
-    u.peak.involuntary = used.ru_nivcsw;
-    put(seconds_of(used.ru_utime), seconds_of(used.ru_stime), wall_s);
-    bool was_told = u.done || u.written;
-    if (wall_s < 0)
-        return 1;
-    return was_told || (WIFEXITED(status) && WEXITSTATUS(status) == 0) ? 0 : 1;
-}
-
-/* ---- idle ---- */
-
 static void take_switches(void *arg, const char *name, long long value)
 {
     struct memory *sum = arg;
@@ -185,6 +125,70 @@ static double threads_now(struct memory *sum)
     return ns / 1e9;
 }
 
+static void take_written(void *arg, const char *name, long long value)
+{
+    if (strcmp(name, "wchar") == 0)
+        *(long long *)arg = value;
+}
+
+static bool is_done(void)
+{
+    long long written = 0;
+    if (u.done)
+        return access(u.done, F_OK) == 0;
+    if (u.written)
+        each_row("io", take_written, &written);
+    return u.written && written >= u.written;
+}
+
+/* Until it has ended, by itself or because it is done or late. The time it took; -1: it was late. */
+static double wait_for_end(int *status, struct rusage *used)
+{
+    double start = now_s(), took = 0;
+    while (wait4(u.pid, status, WNOHANG, used) == 0) {
+        double at = now_s() - start;
+        bool is_late = took == 0 && at > u.at_most_s;
+        sample();
+        if (u.begin_s && u.begin_cpu_s == 0 && at > u.begin_s)
+            u.begin_cpu_s = threads_now(&(struct memory) {.rss_kb = 0});
+        if (took == 0 && (is_late || is_done())) {
+            took = is_late ? -1 : at;
+            kill(u.pid, u.signo);
+        }
+        if (took != 0 && at > (took < 0 ? u.at_most_s : took) + KILL_S)
+            kill(u.pid, SIGKILL);
+        usleep(SAMPLE_US);
+    }
+    return took != 0 ? took : now_s() - start;
+}
+
+static void put(double user_s, double sys_s, double wall_s)
+{
+    FILE *out = fopen(u.out, "a");
+    if (!out)
+        exit(1);
+    fprintf(out, "%s\t%.3f\t%.3f\t%.3f\t%ld\t%ld\t%ld\t%ld\t%ld\n", u.name, user_s, sys_s, wall_s,
+            u.peak.rss_kb, u.peak.anon_kb, u.peak.threads, u.peak.voluntary, u.peak.involuntary);
+    fclose(out);
+}
+
+static int run_to_end(void)
+{
+    struct rusage used;
+    int status = 0;
+    double wall_s = wait_for_end(&status, &used);
+    u.peak.rss_kb = most(u.peak.rss_kb, used.ru_maxrss);
+    u.peak.voluntary = used.ru_nvcsw;
+    u.peak.involuntary = used.ru_nivcsw;
+    put(seconds_of(used.ru_utime) - u.begin_cpu_s, seconds_of(used.ru_stime), wall_s);
+    bool was_told = u.done || u.written;
+    if (wall_s < 0)
+        return 1;
+    return was_told || (WIFEXITED(status) && WEXITSTATUS(status) == 0) ? 0 : 1;
+}
+
+/* ---- idle ---- */
+
 static int watch_idle(void)
 {
     struct memory before, after;
@@ -208,7 +212,7 @@ static int watch_idle(void)
 
 int main(int argc, char **argv)
 {
-    for (int c; (c = getopt(argc, argv, "+u:w:s:a:i")) != -1;) {
+    for (int c; (c = getopt(argc, argv, "+u:w:s:a:b:i")) != -1;) {
         if (c == 'u')
             u.done = optarg;
         else if (c == 'w')
@@ -217,6 +221,8 @@ int main(int argc, char **argv)
             u.signo = strcmp(optarg, "KILL") == 0 ? SIGKILL : atoi(optarg);
         else if (c == 'a')
             u.at_most_s = atoi(optarg);
+        else if (c == 'b')
+            u.begin_s = atoi(optarg);
         else if (c == 'i')
             u.is_idle = true;
         else
