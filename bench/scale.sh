@@ -11,21 +11,23 @@ ROUNDS=${ROUNDS:-3} LINES_N=${LINES_N:-500000}
 BYTES=$((LINES_N * 206))
 RAW=$RESULTS/scale.tsv
 
-# One case: what differs is told by variables that write_posta of lib.sh knows, PARTITIONS and N (lines).
+# One case, until the sink has everything: what differs is told by variables that write_posta of lib.sh knows, PARTITIONS, N (lines), and ONCE
+# (posta --once: until it ends by itself).
 measure() { # SHIPPER NAME
     start_sink -e "$N" -p "${PARTITIONS:-6}"
-    prepare "$1" once
-    "$BIN/usage" "$RAW" "$2" "${COMMAND[@]}" 2>"$DIR/err" || say "$2: $(tail -n 1 "$DIR/err")"
+    prepare "$1" "${ONCE:-}"
+    # shellcheck disable=SC2046 # two words
+    "$BIN/usage" $([[ -n ${ONCE:-} ]] || echo -u "$DIR/done") "$RAW" "$2" "${COMMAND[@]}" 2>"$DIR/err" || say "$2: $(tail -n 1 "$DIR/err")"
     stop_sink
     (($(told events) >= N)) || say "$2: $(told events) of $N lines came"
-    told wire_bytes >"$DIR/wire.${2//[^a-z0-9]/_}"
+    told wire_bytes >"$DIR/wire.${2//[^a-zA-Z0-9]/_}"
 }
 
 # shellcheck disable=SC2016 # for awk
 show() { # NAME LINES
     row "$1" "$(median "$RAW" "$1" "(\$2 + \$3) * 1e6 / $2" %.2f spread)" "$(median "$RAW" "$1" "(\$2 + \$3) * 1e9 / $BYTES" %.1f)" \
         "$(median "$RAW" "$1" '$4' %.2f)" "$(median "$RAW" "$1" '$5 / 1024' %.1f)" "$(median "$RAW" "$1" '$6 / 1024' %.1f)" \
-        "$(awk '{ printf "%.0f", $1 / 1e6 }' "$DIR/wire.${1//[^a-z0-9]/_}")"
+        "$(awk '{ printf "%.0f", $1 / 1e6 }' "$DIR/wire.${1//[^a-zA-Z0-9]/_}")"
 }
 
 # CASE: assignments, and a call of measure; run in a subshell each round.
@@ -52,7 +54,8 @@ files() {
         split -a 5 -d -n "l/$n" --additional-suffix=.log "$LOG" "$DIR/log/$n/"
     done
     table files "The same lines in 1, 100 and 10,000 files." "measure posta-tmpfs '1 file'" \
-        "PATHS=$DIR/log/100/*.log; measure posta-tmpfs '100 files'" "PATHS=$DIR/log/10000/*.log; measure posta-tmpfs '10,000 files'"
+        "PATHS=$DIR/log/100/*.log; measure posta-tmpfs '100 files'" "PATHS=$DIR/log/10000/*.log; measure posta-tmpfs '10,000 files'" \
+        "ONCE=once; PATHS=$DIR/log/10000/*.log; measure posta-tmpfs '10,000 files (--once)'"
     rm -rf "$DIR/log/100" "$DIR/log/10000"
 }
 
