@@ -114,7 +114,7 @@ check-layers:
 	$(Q)tests/check/layers.sh
 
 check-format:
-	$(Q)clang-format --dry-run --Werror $(SRC) $(HDR) $(UNIT) $(TOOLS) $(DISK) $(FUZZ) $(wildcard bench/*.c) && echo "  OK    format"
+	$(Q)clang-format --dry-run --Werror $(SRC) $(HDR) $(UNIT) $(TOOLS) $(DISK) $(FUZZ) $(wildcard bench/*.[ch]) && echo "  OK    format"
 
 check-docs: posta
 	$(Q)BUILD=$(BUILD) tests/check/docs.sh
@@ -150,7 +150,7 @@ demo: setup-demo
 	$(Q)BUILD=$(BUILD) tests/demo/demo.sh
 
 # The programs of bench/; sink has files of its own.
-BENCH     := $(filter-out bench/sink_%,$(sort $(wildcard bench/*.c)))
+BENCH     := $(filter-out bench/sink_%,$(sort $(wildcard bench/*.[ch])))
 BENCH_BIN := $(BENCH:bench/%.c=$(BUILD)/bench/%)
 
 $(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h bench/sink_*.c) $(LIB)

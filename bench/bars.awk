@@ -2,7 +2,7 @@
 # a label is the lighter one. posta's are coloured, others grey.
 #
 #   awk -v title="CPU seconds" -v first="user" -v second="system" -v format=%.2f -f bars.awk
-BEGIN { FS = "\t"; width = 720; left = 190; right = 70; bar = 14; gap = 12; top = 64 }
+BEGIN { FS = "\t"; width = 720; left = 190; right = 70; bar = 14; gap = 12; top = first == "" ? 40 : 64 }
 
 {
     label[NR] = $1

@@ -1,14 +1,14 @@
 # shellcheck shell=bash
 # lib.sh: what the scripts of bench/ share: a place to work, the sink, the shippers, medians, tables.
 #
-# Shippers are known by name: bare and floor (bench/bare.c, bench/floor.c), posta-tmpfs and posta-disk (where its spool is), and
-# each bench/peers/NAME.sh (see bench/peers/README.md).
+# Shippers are known by name: bare and floor (bench/bare.c, bench/floor.c), posta-tmpfs and posta-disk (where its spool is),
+# posta-packed (several events a record) where posta has it, and each bench/peers/NAME.sh (see bench/peers/README.md).
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 ROOT=$PWD BUILD=${BUILD:-build}
 BIN=$BUILD/bench RESULTS=${RESULTS:-$BUILD/bench/results}
-PEERS=$ROOT/$BIN/peers TOPIC=bench LINGER_MS=5
+PEERS=$ROOT/$BIN/peers TOPIC=bench LINGER_MS=5 PACK=${PACK:-16KB}
 if [[ -w /dev/shm ]]; then SHM=/dev/shm; else SHM=/tmp; fi
 DIR=$(mktemp -d "$SHM/posta-bench.XXXXXX")
 DISK=$(mktemp -d "${TMPDIR:-/var/tmp}/posta-bench.XXXXXX")
@@ -65,6 +65,7 @@ YML
 prepare() { # SHIPPER [once]
     STATE=$DIR/state.$1
     [[ $1 != *-disk ]] || STATE=$DISK/state.$1
+    [[ $1 != *-packed ]] || local OUTPUT_MORE="pack: $PACK"
     rm -rf "$STATE"
     mkdir -p "$STATE"
     case $1 in
@@ -82,6 +83,7 @@ prepare() { # SHIPPER [once]
 version_of() { # SHIPPER
     case $1 in
     bare | floor) echo "$1" ;;
+    posta-packed) "$BUILD/posta" export reference | grep '#pack:' ;;
     posta*) "$BUILD/posta" version ;;
     *) PEERS=$PEERS "bench/peers/$1.sh" version ;;
     esac

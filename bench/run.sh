@@ -8,7 +8,7 @@ set -euo pipefail
 # shellcheck source=bench/lib.sh
 . "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 ROUNDS=${ROUNDS:-5} LINES_N=${LINES_N:-1000000}
-SHIPPERS=${SHIPPERS:-bare floor posta-tmpfs posta-disk posta-spool rsyslog syslog-ng}
+SHIPPERS=${SHIPPERS:-bare floor posta-tmpfs posta-disk posta-packed posta-spool rsyslog syslog-ng}
 RAW=$RESULTS/throughput.tsv
 
 # Who ends by itself is waited for; others until the sink has everything.
@@ -27,7 +27,7 @@ measure() { # SHIPPER
     # shellcheck disable=SC2046 # a list of words
     "$BIN/usage" $(end_of "$1") "$RAW" "$1" "${COMMAND[@]}" 2>"$DIR/$1.err" || say "$1: $(tail -n 1 "$DIR/$1.err")"
     stop_sink
-    [[ $1 == posta-spool ]] || (($(told events) >= LINES_N)) || say "$1: $(told events) of $LINES_N lines came"
+    [[ $1 == posta-spool || $1 == posta-packed ]] || (($(told events) >= LINES_N)) || say "$1: $(told events) of $LINES_N lines came"
 }
 
 # shellcheck disable=SC2016 # for awk
