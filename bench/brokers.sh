@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Three real brokers (tests/kafka/cluster.sh): what TLS costs, beside the same user by password over plain text; then what exactly-once
+# Three real brokers (tests/kafka/cluster.sh): what TLS costs, beside the same user by password over plain text, for posta
+# and for the floor; then what exactly-once
 # costs (bench/once.sh), over TLS. Brokers and posta share the processors here, so only posta's CPU says much.
 #
 #   ROUNDS=3 LINES_N=300000 bench/brokers.sh       POSTA_KAFKA_DIR and POSTA_KAFKA_PORT as for cluster.sh
@@ -11,16 +12,27 @@ ROUNDS=${ROUNDS:-3} LINES_N=${LINES_N:-300000}
 CLUSTER=$ROOT/tests/kafka/cluster.sh
 RAW=$RESULTS/brokers.tsv
 
-measure() { # NAME
+measure() { # SHIPPER NAME [SETTING_OF_LIBRDKAFKA...]
+    local shipper=$1 name=$2
+    shift 2
     TOPIC=logs-bench-$$-$RANDOM
     "$CLUSTER" topic "$TOPIC" 3 >/dev/null 2>&1
-    prepare posta-tmpfs once
-    "$BIN/usage" "$RAW" "$1" "${COMMAND[@]}" 2>"$DIR/err" || say "$1: $(tail -n 1 "$DIR/err")"
+    prepare "$shipper" once
+    "$BIN/usage" "$RAW" "$name" "${COMMAND[@]}" "$@" 2>"$DIR/err" || say "$name: $(tail -n 1 "$DIR/err")"
     "$CLUSTER" admin "delete $TOPIC" >/dev/null 2>&1 || true
 }
 
-in_clear() { BOOTSTRAP=$SASL_CLEAR OUTPUT_MORE='username: posta, password: plain-secret, sasl.mechanism: PLAIN' measure "plain text, SASL"; }
-by_tls() { OUTPUT_MORE="ssl: {certificate: $CERT, key: $KEY, certificate_authorities: [$CA]}" measure "mutual TLS"; }
+in_clear() {
+    local BOOTSTRAP=$SASL_CLEAR OUTPUT_MORE='username: posta, password: plain-secret, sasl.mechanism: PLAIN'
+    measure floor "floor, plain text" security.protocol=sasl_plaintext sasl.mechanism=PLAIN sasl.username=posta sasl.password=plain-secret
+    measure posta-tmpfs "posta, plain text"
+}
+
+by_tls() {
+    local OUTPUT_MORE="ssl: {certificate: $CERT, key: $KEY, certificate_authorities: [$CA]}"
+    measure floor "floor, TLS" security.protocol=ssl "ssl.ca.location=$CA" "ssl.certificate.location=$CERT" "ssl.key.location=$KEY"
+    measure posta-tmpfs "posta, TLS"
+}
 
 # shellcheck disable=SC2016 # for awk
 show() { # NAME
@@ -44,8 +56,7 @@ for ((round = 1; round <= ROUNDS; round++)); do
     in_clear
     by_tls
 done
-begin_table tls "TLS, three real brokers." connection "CPU s a million lines" "user / sys" "wall s" "peak MB" "its own MB"
-show "plain text, SASL"
-show "mutual TLS"
+begin_table tls "Three real brokers: mutual TLS, and a password over plain text." shipper "CPU s a million lines" "user / sys" "wall s" "peak MB" "its own MB"
+for name in "floor, plain text" "posta, plain text" "floor, TLS" "posta, TLS"; do show "$name"; done
 once
 "$CLUSTER" stop

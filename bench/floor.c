@@ -2,7 +2,7 @@
  * posta makes, produce, wait for the acknowledgements. No spool, no positions, no rotation. The settings of librdkafka are those
  * that posta gives it; all goes to one partition, as one log of posta's does.
  *
- *   floor BOOTSTRAP TOPIC FILE
+ *   floor BOOTSTRAP TOPIC FILE [NAME=VALUE...]       more settings of librdkafka
  */
 #include "event.h"
 
@@ -32,7 +32,18 @@ static void set(rd_kafka_conf_t *conf, const char *name, const char *value)
     }
 }
 
-static rd_kafka_t *make_producer(const char *bootstrap)
+static void set_more(rd_kafka_conf_t *conf, char **settings)
+{
+    for (char *value; *settings; settings++) {
+        value = strchr(*settings, '=');
+        if (!value)
+            exit(1);
+        *value = '\0';
+        set(conf, *settings, value + 1);
+    }
+}
+
+static rd_kafka_t *make_producer(const char *bootstrap, char **settings)
 {
     char text[256];
     rd_kafka_conf_t *conf = rd_kafka_conf_new();
@@ -43,6 +54,7 @@ static rd_kafka_t *make_producer(const char *bootstrap)
     set(conf, "batch.num.messages", "2048");
     set(conf, "queue.buffering.max.kbytes", "4096");
     set(conf, "sticky.partitioning.linger.ms", "0");
+    set_more(conf, settings);
     rd_kafka_conf_set_dr_msg_cb(conf, report);
     rd_kafka_t *rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);
     if (!rk) {
@@ -62,9 +74,9 @@ static void produce(rd_kafka_t *rk, rd_kafka_topic_t *topic, const char *event, 
 int main(int argc, char **argv)
 {
     static char block[READ_BYTES + LINE_MAX], event[EVENT_MAX];
-    if (argc != 4)
+    if (argc < 4)
         return 1;
-    rd_kafka_t *rk = make_producer(argv[1]);
+    rd_kafka_t *rk = make_producer(argv[1], argv + 4);
     rd_kafka_topic_t *topic = rd_kafka_topic_new(rk, argv[2], NULL);
     int fd = open(argv[3], O_RDONLY);
     size_t kept = 0;

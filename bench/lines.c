@@ -1,5 +1,5 @@
 /* lines.c: lines of nginx's combined format as a shop's web server writes them: addresses, paths, times, sizes and agents vary,
- * so that they compress as real ones do; 214 bytes each on average.
+ * so that they compress as real ones do; 213 bytes each on average.
  *
  *   lines -f FILE -n LINES [-s LINE_BYTES] [-R LINES_PER_SECOND] [-r ROTATE_BYTES] [-S SEED]
  *

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Throughput: LINES_N nginx lines (206 bytes) from a file to Kafka: lz4, acknowledged by all, spool on tmpfs and on disk; beside two
+# Throughput: LINES_N nginx lines (213 bytes) from a file to Kafka: lz4, acknowledged by all, spool on tmpfs and on disk; beside two
 # programs that do the least there is to do, and other shippers. Also from the file into the spool alone, with brokers that
 # are away. All take turns for ROUNDS rounds. CPU seconds and memory are those of the shipper alone; brokers are bench/sink.
 #
