@@ -23,8 +23,8 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
 HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
 
-.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s k8s-examples asan tsan fuzz bench bench-parse check-instructions bench-all bench-docs bench-bin soak install \
-        docs clean setup-build setup-test setup-demo setup-check setup-bench tools
+.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s check-instructions k8s-examples asan tsan fuzz \
+        bench bench-all bench-docs bench-bin bench-parse soak install docs clean setup-build setup-test setup-demo setup-check setup-bench tools
 
 all: setup-build
 	$(Q)$(MAKE) --no-print-directory -j2 posta
@@ -150,13 +150,13 @@ demo: setup-demo
 	$(Q)BUILD=$(BUILD) tests/demo/demo.sh
 
 # The programs of bench/; sink has files of its own.
-BENCH     := $(filter-out bench/sink_%,$(sort $(wildcard bench/*.[ch])))
+BENCH     := $(filter-out bench/sink_%,$(sort $(wildcard bench/*.c)))
 BENCH_BIN := $(BENCH:bench/%.c=$(BUILD)/bench/%)
 
 $(BUILD)/bench/%: bench/%.c $(wildcard bench/*.h bench/sink_*.c) $(LIB)
 	@echo "  BENCH $@"
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) -Iagent $(ALL_LDFLAGS) -o $@ $< $(if $(filter %/sink,$@),$(wildcard bench/sink_*.c)) $(LIB) $(LIBS) -llz4
+	$(Q)$(CC) $(ALL_CFLAGS) -Iagent $(ALL_LDFLAGS) -o $@ $< $(if $(filter %/sink,$@),$(wildcard bench/sink_*.c)) $(LIB) $(LIBS) $(if $(filter %/sink %/bare,$@),-llz4)
 
 bench-bin: $(BENCH_BIN)
 
