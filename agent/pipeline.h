@@ -26,6 +26,7 @@ struct pipeline {
     struct loop_timer recheck;   /* of the configuration, while delivery is held up by it */
     struct loop_timer watchdog;  /* the supervisor's */
     bool is_stopping;            /* what comes now is kept for the next start */
+    bool is_read;                /* once: all that was there */
     bool writers_gone;           /* what is there is all there will be */
     int64_t quiet_since_ns;      /* no writer since then, and nothing new was read; while it ends */
     uint64_t quiet_bytes;        /* that were read until then */

@@ -47,11 +47,19 @@ static bool is_over(struct pipeline *pipe)
     return is_everywhere(pipe, leaves_held ? lane_is_stopped : lane_is_delivered);
 }
 
+/* Once: what came since the last look is looked for when all before it is delivered, not at each step of the cursor. */
+static bool is_read_to_end(struct pipeline *pipe)
+{
+    if (!pipe->is_read || is_over(pipe))
+        pipe->is_read = tail_read_to_end(pipe->tail, INT64_MAX);
+    return pipe->is_read;
+}
+
 static void check_end(void *arg)
 {
     struct pipeline *pipe = arg;
     bool is_once = pipe->conf->once && !pipe->is_stopping;
-    if (is_once && !tail_read_to_end(pipe->tail, INT64_MAX))
+    if (is_once && !is_read_to_end(pipe))
         return; /* the spool is full: the cursor will move, and stopping_look comes back here */
     if (is_over(pipe))
         loop_stop(pipe->loop);
