@@ -26,17 +26,9 @@ static uint32_t crc_by_table(uint32_t crc, const unsigned char *at, size_t len)
 
 #if defined(__x86_64__)
 #define HAVE_CRC_INSTRUCTION
-__attribute__((target("sse4.2"))) static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at,
-                                                             size_t len)
-{
-    uint64_t wide = crc;
-    for (; len >= 8; at += 8, len -= 8)
-        wide = __builtin_ia32_crc32di(wide, get_u64(at));
-    crc = (uint32_t)wide;
-    while (len--)
-        crc = __builtin_ia32_crc32qi(crc, *at++);
-    return crc;
-}
+#define WITH_CRC          __attribute__((target("sse4.2")))
+#define CRC_8(crc, value) (uint32_t) __builtin_ia32_crc32di(crc, value)
+#define CRC_1(crc, value) __builtin_ia32_crc32qi(crc, value)
 static bool cpu_has_crc(void)
 {
     __builtin_cpu_init();
@@ -46,19 +38,57 @@ static bool cpu_has_crc(void)
 #define HAVE_CRC_INSTRUCTION
 #include <arm_acle.h>
 #include <sys/auxv.h>
+#define WITH_CRC          __attribute__((target("+crc")))
+#define CRC_8(crc, value) __crc32cd(crc, value)
+#define CRC_1(crc, value) __crc32cb(crc, value)
 enum { HWCAP_BIT_CRC32 = 1 << 7 };
-__attribute__((target("+crc"))) static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at,
-                                                           size_t len)
-{
-    for (; len >= 8; at += 8, len -= 8)
-        crc = __crc32cd(crc, get_u64(at));
-    while (len--)
-        crc = __crc32cb(crc, *at++);
-    return crc;
-}
 static bool cpu_has_crc(void)
 {
     return getauxval(AT_HWCAP) & HWCAP_BIT_CRC32;
+}
+#endif
+
+#ifdef HAVE_CRC_INSTRUCTION
+/* The instruction's result comes after three cycles, and one can begin in each: three lanes side by side. A register and what it
+ * becomes over a lane of zeros are linear, so lanes are put together by what each byte of it becomes. */
+enum { LANE_BYTES = 512 };
+static uint32_t over_lane[4][256];
+
+static uint32_t pass_lane(uint32_t crc)
+{
+    return over_lane[0][crc & 0xff] ^ over_lane[1][crc >> 8 & 0xff] ^
+           over_lane[2][crc >> 16 & 0xff] ^ over_lane[3][crc >> 24];
+}
+
+WITH_CRC static uint32_t crc_of_lanes(uint32_t crc, const unsigned char *at)
+{
+    uint32_t second = 0, third = 0;
+    for (const unsigned char *end = at + LANE_BYTES; at < end; at += 8) {
+        crc = CRC_8(crc, get_u64(at));
+        second = CRC_8(second, get_u64(at + LANE_BYTES));
+        third = CRC_8(third, get_u64(at + 2 * (size_t)LANE_BYTES));
+    }
+    return pass_lane(pass_lane(crc) ^ second) ^ third;
+}
+
+WITH_CRC static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at, size_t len)
+{
+    for (; len >= 3 * (size_t)LANE_BYTES;
+         at += 3 * (size_t)LANE_BYTES, len -= 3 * (size_t)LANE_BYTES)
+        crc = crc_of_lanes(crc, at);
+    for (; len >= 8; at += 8, len -= 8)
+        crc = CRC_8(crc, get_u64(at));
+    while (len--)
+        crc = CRC_1(crc, *at++);
+    return crc;
+}
+
+static void fill_lanes(void)
+{
+    static const unsigned char zeros[LANE_BYTES];
+    for (uint32_t i = 0; i < 256; i++)
+        for (unsigned k = 0; k < 4; k++)
+            over_lane[k][i] = crc_by_cpu(i << 8 * k, zeros, sizeof zeros);
 }
 #endif
 
@@ -70,6 +100,8 @@ __attribute__((constructor)) static void choose(void)
     fill_table();
 #ifdef HAVE_CRC_INSTRUCTION
     use_cpu = cpu_has_crc();
+    if (use_cpu)
+        fill_lanes();
 #endif
 }
 

@@ -34,57 +34,65 @@ static inline int is_plain(unsigned char c)
     return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
+/* Less than eight bytes, the first one lowest; nothing behind them is read. */
+static inline uint64_t load_some(const char *at, size_t n)
+{
+    uint32_t low, high;
+    if (n >= 4) {
+        memcpy(&low, at, 4);
+        memcpy(&high, at + n - 4, 4);
+        return le32toh(low) | (uint64_t)le32toh(high) << 8 * (n - 4);
+    }
+    uint64_t v = 0;
+    while (n-- > 0)
+        v = v << 8 | (unsigned char)at[n];
+    return v;
+}
+
+/* A block of STEP bytes, or the `left` ones that there are, and zeros. */
 #ifdef __SSE2__
 enum { STEP = 16 };
-/* Copy a step; returns how many of its bytes at the beginning are plain. */
-static inline size_t copy_step(char *to, const char *at)
+typedef __m128i block;
+static inline block load(const char *at, size_t left)
 {
-    __m128i v = _mm_loadu_si128((const __m128i *)at);
+    if (left >= STEP)
+        return _mm_loadu_si128((const __m128i *)at);
+    if (left < 8)
+        return _mm_cvtsi64_si128((long long)load_some(at, left));
+    uint64_t high = left == 8 ? 0 : load8(at + left - 8) >> 8 * (STEP - left);
+    return _mm_set_epi64x((long long)high, (long long)load8(at));
+}
+static inline void store(char *to, block v)
+{
     _mm_storeu_si128((__m128i *)to, v);
+}
+/* How many at its beginning are plain, at most left. */
+static inline size_t n_plain(block v, size_t left)
+{
     __m128i special = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)), /* signed: >= 0x80 too */
                                    _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
                                                 _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-    unsigned mask = (unsigned)_mm_movemask_epi8(special);
-    return mask ? (size_t)__builtin_ctz(mask) : STEP;
+    return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(special) | 1u << left);
 }
 #else
 enum { STEP = 8 };
-static inline size_t copy_step(char *to, const char *at)
+typedef uint64_t block;
+static inline block load(const char *at, size_t left)
 {
-    memcpy(to, at, STEP);
-    uint64_t special = special8(load8(at));
-    return special ? (size_t)__builtin_ctzll(special) / 8 : STEP;
+    return left >= STEP ? load8(at) : load_some(at, left);
+}
+static inline void store(char *to, block v)
+{
+    v = htole64(v);
+    memcpy(to, &v, STEP);
+}
+static inline size_t n_plain(block v, size_t left)
+{
+    uint64_t special = special8(v);
+    size_t n = special ? (size_t)__builtin_ctzll(special) / 8 : STEP;
+    return n < left ? n : left;
 }
 #endif
-
-static inline size_t copy_bytes(char *to, const char *at, size_t n, size_t left)
-{
-    for (; n < left && is_plain((unsigned char)at[n]); n++)
-        to[n] = at[n];
-    return n;
-}
-
-/* The same for less than a step: `left` bytes. Two loads that overlap see all of them. */
-static inline size_t copy_rest(char *to, const char *at, size_t left)
-{
-    uint64_t v = 0;
-    size_t n = left >= 8 ? 8 : left >= 4 ? 4 : 0;
-    if (n == 0)
-        return copy_bytes(to, at, 0, left);
-    if (n == 8) {
-        if (special8(load8(at)))
-            return copy_bytes(to, at, 0, left);
-        v = load8(at + left - 8);
-    } else {
-        memcpy(&v, at, 4);
-        memcpy((char *)&v + 4, at + left - 4, 4);
-    }
-    if (special8(v))
-        return copy_bytes(to, at, 0, left);
-    memcpy(to, at, n);
-    memcpy(to + left - n, at + left - n, n);
-    return left;
-}
 
 size_t json_utf8_len(const unsigned char *at, size_t left)
 {
@@ -113,9 +121,7 @@ static char *escape_ascii(char *to, unsigned char c)
 {
     static const char names[] = "btn\0fr"; /* from 0x08 */
     *to++ = '\\';
-    if (c == '"' || c == '\\') {
-        *to++ = (char)c;
-    } else if (c >= 0x08 && c <= 0x0d && names[c - 0x08]) {
+    if (c >= 0x08 && c <= 0x0d && names[c - 0x08]) {
         *to++ = names[c - 0x08];
     } else {
         memcpy(to, "u00", 3);
@@ -127,7 +133,7 @@ static char *escape_ascii(char *to, unsigned char c)
 }
 
 /* One byte that is not plain, or one UTF-8 sequence. Returns how many bytes were taken. */
-static size_t escape_one(char **to, const char *at, size_t left)
+static size_t escape_other(char **to, const char *at, size_t left)
 {
     unsigned char c = (unsigned char)*at;
     if (c < 0x80) {
@@ -138,6 +144,16 @@ static size_t escape_one(char **to, const char *at, size_t left)
     memcpy(*to, n ? at : "\xef\xbf\xbd", n ? n : 3);
     *to += n ? n : 3;
     return n ? n : 1;
+}
+
+static inline size_t escape_one(char **to, const char *at, size_t left)
+{
+    if (*at != '"' && *at != '\\')
+        return escape_other(to, at, left);
+    (*to)[0] = '\\';
+    (*to)[1] = *at;
+    *to += 2;
+    return 1;
 }
 
 size_t json_plain_len(const char *bytes, size_t len)
@@ -183,12 +199,14 @@ char *json_escape_at(char *to, const char *bytes, size_t len)
 {
     const char *end = bytes + len;
     while (bytes < end) {
-        size_t left = (size_t)(end - bytes);
-        size_t n = left >= STEP ? copy_step(to, bytes) : copy_rest(to, bytes, left);
+        size_t left = (size_t)(end - bytes), step = left < STEP ? left : STEP;
+        block v = load(bytes, left);
+        store(to, v);
+        size_t n = n_plain(v, step);
         to += n;
         bytes += n;
-        if (n < STEP && bytes < end)
-            bytes += escape_one(&to, bytes, (size_t)(end - bytes));
+        if (n < step)
+            bytes += escape_one(&to, bytes, left - n);
     }
     return to;
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
+enum { BETWEEN_MAX = 64 }; /* message and tail */
 enum { OFFSET_DIGITS = 12, STAMP_LEN = TIME_TEXT_BYTES - 1, STAMP_AT = 15 };
 
 static size_t put_id(struct buf *head, const char *before, const char *key)
@@ -126,13 +127,13 @@ bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t of
         is_cut = true;
     }
     buf_clear(out);
-    buf_append(out, enc->head.data, enc->head.len);
+    buf_reserve(out, enc->head.len + 6 * len + JSON_SLACK + enc->tail.len + BETWEEN_MAX);
+    char *to = mempcpy(out->data, enc->head.data, enc->head.len);
     put_offset_digits(enc, out->data, offset);
-    json_escape(out, text, len);
-    buf_puts(out, "\",\"log\":{");
-    if (is_cut)
-        buf_puts(out, "\"flags\":[\"truncated\"],");
-    buf_puts(out, "\"offset\":");
+    to = json_escape_at(to, text, len);
+    to = stpcpy(to, is_cut ? "\",\"log\":{\"flags\":[\"truncated\"],\"offset\":"
+                           : "\",\"log\":{\"offset\":");
+    out->len = (size_t)(to - out->data);
     buf_put_u64(out, offset);
     buf_append(out, enc->tail.data, enc->tail.len);
     return is_cut;

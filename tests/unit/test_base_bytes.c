@@ -32,6 +32,21 @@ static void crc32c_of_the_standards_vectors(void **state)
     assert_int_equal(crc32c(0, NULL, 0), 0);
 }
 
+static void crc32c_of_long_runs(void **state)
+{
+    (void)state;
+    enum { MAX = 20000 };
+    static unsigned char bytes[MAX];
+    for (int i = 0; i < MAX; i++)
+        bytes[i] = (unsigned char)random_next();
+    for (int i = 0; i < 300; i++) {
+        size_t at = random_below(64), len = random_below(MAX - 64);
+        uint32_t begin = crc32c(0, bytes, at);
+        assert_int_equal(crc32c(0, bytes + at, len), crc_by_bit(bytes + at, len));
+        assert_int_equal(crc32c(begin, bytes + at, len), crc32c(0, bytes, at + len));
+    }
+}
+
 static void crc32c_at_any_alignment_and_length(void **state)
 {
     (void)state;
@@ -226,6 +241,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc32c_of_the_standards_vectors),
         cmocka_unit_test(crc32c_at_any_alignment_and_length),
+        cmocka_unit_test(crc32c_of_long_runs),
         cmocka_unit_test(crc32c_of_parts_is_that_of_the_whole),
         cmocka_unit_test(bytes_are_counted),
         cmocka_unit_test(hash64_of_known_texts),
