@@ -10,7 +10,8 @@
  * takes one for full by bytes when they do not all fit in it, and what is left over waits behind it. One that is large by bytes is
  * not filled, and goes when its linger is over.
  * Failure modes: the time is guessed wrong: librdkafka looks again for so long, or the next batch comes later by it. Reports
- * of events that are not counted, as the number of partitions was not known yet: passed over.
+ * of events that are not counted, as the number of partitions was not known yet, and those of no partition, as the topic is gone:
+ * passed over; when the last event of the topic has its report, all is counted anew.
  * On close: with its instance.
  */
 #include "kafka_flow.h"
@@ -38,6 +39,13 @@ void flow_free_all(struct flow *all)
         free(all);
         all = next;
     }
+}
+
+/* Nothing is out, so nothing flies: what a report said of no partition is still counted. */
+static void clear_lanes(struct flow *flow)
+{
+    for (int i = 0; i < flow->n_lanes; i++)
+        flow->lanes[i].n_flying = flow->lanes[i].n_forming = flow->lanes[i].forming_bytes = 0;
 }
 
 /* NULL: what goes there is not known. */
@@ -102,6 +110,7 @@ void flow_sent(struct flow *flow, const struct flow_pace *pace, uint32_t spread,
                int64_t now_ns)
 {
     struct flow_lane *lane = lane_of(flow, spread);
+    flow->n_out++;
     if (!lane)
         return;
     if (lane->n_forming++ == 0)
@@ -118,14 +127,21 @@ static void land(struct flow_lane *lane, struct flow_pace *pace, int64_t now_ns)
     settle(lane, pace, now_ns);
 }
 
-void flow_reported(struct flow *flow, struct flow_pace *pace, int32_t partition, int64_t now_ns)
+static void take_one(struct flow_lane *lane, struct flow_pace *pace, int64_t now_ns)
 {
-    struct flow_lane *lane =
-        partition >= 0 && partition < flow->n_lanes ? &flow->lanes[partition] : NULL;
-    if (!lane || lane->n_flying + lane->n_forming == 0)
-        return;
     if (lane->n_flying == 0) /* it went before its time */
         take_off(lane, lane->first_ns);
     if (--lane->n_flying == 0)
         land(lane, pace, now_ns);
+}
+
+void flow_reported(struct flow *flow, struct flow_pace *pace, int32_t partition, int64_t now_ns)
+{
+    struct flow_lane *lane =
+        partition >= 0 && partition < flow->n_lanes ? &flow->lanes[partition] : NULL;
+    if (lane && lane->n_flying + lane->n_forming > 0)
+        take_one(lane, pace, now_ns);
+    flow->n_out -= flow->n_out > 0;
+    if (flow->n_out == 0)
+        clear_lanes(flow);
 }

@@ -28,6 +28,7 @@ struct flow {
     struct flow *next;       /* of the same instance */
     bool is_reachable_only;  /* the partition is not known before: no lanes */
     atomic_int n_partitions; /* 0 = not known yet */
+    uint64_t n_out;          /* events without a report */
     struct flow_lane *lanes;
     int n_lanes;
 };

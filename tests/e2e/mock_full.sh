@@ -12,11 +12,11 @@ fresh() { # TOPIC
     mkdir "$DIR/log"
 }
 counter() { grep -o "$1=[0-9]*" "$LOG" | tail -n 1 | cut -d= -f2; } # NAME: its last value
-stats_settled() { # the same twice, a second apart
+stats_settled() { # the same twice, a second apart; one that found all read by its predecessors shows none
     local now
     now=$(counter tail.bytes_read)
     sleep 1.2
-    [[ -n $now && $now == "$(counter tail.bytes_read)" ]]
+    [[ $now == "$(counter tail.bytes_read)" ]] && log_has " stats: "
 }
 fill_while_away() { # TOPIC POLICY
     fresh "$1"

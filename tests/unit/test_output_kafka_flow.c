@@ -148,6 +148,21 @@ static void partitions_are_added(void **state)
     assert_int_equal(opens_ms(11, 101), 0);
 }
 
+/* A topic that is gone: librdkafka says so of no partition. */
+static void reports_of_no_partition_close_nothing_for_ever(void **state)
+{
+    (void)state;
+    assert_int_equal(give(1, 1000, 100), 199);
+    assert_int_equal(give(2, 50, 100), 50);
+    report(-1, 150, 101);
+    report(1, 49, 101);
+    report(2, 49, 101);
+    assert_int_equal(give(1, 1000, 101), 0);
+    report(-1, 1, 102);
+    assert_int_equal(give(1, 1000, 102), 199);
+    assert_int_equal(give(2, 1000, 102), 199);
+}
+
 /* ---- against the model of librdkafka ---- */
 
 /* One partition there: what waits, and the batch on its way. All in microseconds. */
@@ -293,6 +308,7 @@ int main(void)
         FLOW(a_large_event_goes_alone),
         FLOW(without_partitions_nothing_is_held_back),
         FLOW(partitions_are_added),
+        FLOW(reports_of_no_partition_close_nothing_for_ever),
         FLOW(librdkafka_seldom_looks_for_nothing),
         FLOW(a_trickle_is_not_held_up),
         cmocka_unit_test(lent_bytes_stay_as_they_are),
