@@ -32,7 +32,10 @@ start_sink() { # [ARGUMENT...]
     rm -f "$DIR/ready" "$DIR/done"
     "$BIN/sink" -f "$DIR/ready" -d "$DIR/done" "$@" &
     SINK=$!
-    until [[ -s $DIR/ready ]]; do sleep 0.02; done
+    until [[ -s $DIR/ready ]]; do
+        kill -0 "$SINK" 2>/dev/null || { echo "the sink $BIN/sink does not start: make bench-bin" >&2 && exit 1; }
+        sleep 0.02
+    done
     BOOTSTRAP=$(<"$DIR/ready")
 }
 
