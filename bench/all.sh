@@ -36,5 +36,6 @@ bench/rest.sh
 [[ $WHAT != bench ]] || exit 0
 bench/scale.sh
 bench/backlog.sh
+bench/answers.sh
 bench/brokers.sh
 [[ $WHAT != docs ]] || bench/docs.sh

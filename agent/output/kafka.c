@@ -153,11 +153,14 @@ static rd_kafka_resp_err_t send_message(struct kafka *kafka, const struct out_ev
 {
     if (kafka_fits_parcel(kafka, msg))
         return kafka_add_to_parcel(kafka, msg, ev->time_ms, token);
+    struct kafka_message alone = *msg;
     rd_kafka_resp_err_t code = kafka_close_parcel(kafka); /* it is before this one */
+    if (code)
+        return code;
+    kafka_end_line(kafka, &alone);
+    code = kafka_give(kafka, &alone, ev->time_ms, token, ev->span);
     if (!code)
-        code = kafka_give(kafka, msg, ev->time_ms, token, ev->span);
-    if (!code)
-        kafka_was_sent(kafka, token, msg->len);
+        kafka_was_sent(kafka, token, alone.len);
     return code;
 }
 
@@ -178,7 +181,10 @@ static int kafka_send(void *self, const struct out_event *ev, uint64_t token, st
     const char *topic = kafka->topics.at[number].name;
     if (code && kafka_is_poison(code) && !kafka->parcels.is_open)
         return refuse(kafka, ev, &msg, token, rd_kafka_err2str(code), topic, err);
-    return code ? not_now(kafka, topic, code, err) : 0;
+    if (code)
+        return not_now(kafka, topic, code, err);
+    kafka_spread_is_taken(kafka, &msg);
+    return 0;
 }
 
 static const void *kafka_stats_of(const void *self)
@@ -222,7 +228,7 @@ static void kafka_close(void *self)
 static const struct stat_row kafka_stat_rows[] = {
     ROW(sent, "events", "events given to librdkafka"),
     ROW(acked, "events", "events acknowledged by the brokers"),
-    ROW(in_flight, "events", "events on their way now"),
+    ROW(in_flight, "messages", "messages on their way now: events, or with pack several in each"),
     ROW(refused, "events", "events that no broker will take"),
     ROW(buried, "events", "of these, acknowledged in the dead letter topic"),
     ROW(failed, "events", "refusals that may pass; the events were sent again"),

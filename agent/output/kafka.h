@@ -283,6 +283,8 @@ int kafka_read_partition(struct kafka *kafka, struct err *err) MUST_CHECK;
 void kafka_free_partition(struct kafka *kafka);
 /* Sets msg->spread, below 2^31. False: a field that it needs is missing. */
 bool kafka_spread(struct kafka *kafka, const struct out_event *ev, struct kafka_message *msg);
+/* The message is under way: until then the same event gets the same number. */
+void kafka_spread_is_taken(struct kafka *kafka, const struct kafka_message *msg);
 #define KAFKA_FNV1A_BEGIN UINT32_C(2166136261)
 uint32_t kafka_fnv1a(uint32_t hash, const void *bytes, size_t len);
 /* What librdkafka keeps for us with a message. */

@@ -167,7 +167,7 @@ bool kafka_bury_report(struct kafka *kafka, const rd_kafka_message_t *msg)
                                      .why = rd_kafka_err2str(msg->err),
                                      .topic = rd_kafka_topic_name(msg->rkt),
                                      .bytes = msg->payload,
-                                     .len = msg->len,
+                                     .len = kafka_len_of_event(kafka, msg),
                                      .key = msg->key,
                                      .key_len = msg->key_len,
                                      .time_ms = rd_kafka_message_timestamp(msg, &type)};

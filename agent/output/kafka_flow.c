@@ -9,9 +9,9 @@
  * its linger is over when the answer comes (flight_ns says when that will be). A batch is filled by its number of events: librdkafka
  * takes one for full by bytes when they do not all fit in it, and what is left over waits behind it. One that is large by bytes is
  * not filled, and goes when its linger is over.
- * Failure modes: the time is guessed wrong: librdkafka looks again for so long, or the next batch comes later by it. Reports
- * of events that are not counted, as the number of partitions was not known yet, and those of no partition, as the topic is gone:
- * passed over; when the last event of the topic has its report, all is counted anew.
+ * How many partitions there are is not known before the first event: it goes alone, and asks.
+ * Failure modes: the time is guessed wrong: librdkafka looks again for so long, or the next batch comes later by it. Reports of no
+ * partition, as the topic is gone, are passed over; when the last event of the topic has its report, all is counted anew.
  * On close: with its instance.
  */
 #include "kafka_flow.h"
@@ -22,6 +22,7 @@
 
 /* The answer comes sooner or later than the mean by that part of linger. */
 #define MARGIN_NS(pace) ((pace)->linger_ns / 4)
+#define EARLY_LOOK_NS   INT64_C(5000000)
 enum { FLIGHTS_IN_MEAN = 8 };
 
 struct flow *flow_new(struct flow **all, bool is_reachable_only)
@@ -44,14 +45,28 @@ void flow_free_all(struct flow *all)
 /* Nothing is out, so nothing flies: what a report said of no partition is still counted. */
 static void clear_lanes(struct flow *flow)
 {
+    flow->has_early = false;
     for (int i = 0; i < flow->n_lanes; i++)
         flow->lanes[i].n_flying = flow->lanes[i].n_forming = flow->lanes[i].forming_bytes = 0;
+}
+
+static int known_partitions(struct flow *flow)
+{
+    return atomic_load_explicit(&flow->n_partitions, memory_order_relaxed);
+}
+
+static void count_early(struct flow *flow, int n)
+{
+    struct flow_lane *lane = &flow->lanes[flow->early_spread % (uint32_t)n];
+    flow->has_early = false;
+    lane->n_forming++;
+    lane->first_ns = flow->early_ns;
 }
 
 /* NULL: what goes there is not known. */
 static struct flow_lane *lane_of(struct flow *flow, uint32_t spread)
 {
-    int n = atomic_load_explicit(&flow->n_partitions, memory_order_relaxed);
+    int n = known_partitions(flow);
     if (flow->is_reachable_only || n <= 0)
         return NULL;
     if (n > flow->n_lanes) {
@@ -59,6 +74,8 @@ static struct flow_lane *lane_of(struct flow *flow, uint32_t spread)
         for (; flow->n_lanes < n; flow->n_lanes++)
             flow->lanes[flow->n_lanes] = (struct flow_lane) {.n_flying = 0};
     }
+    if (flow->has_early)
+        count_early(flow, n);
     return &flow->lanes[spread % (uint32_t)n];
 }
 
@@ -96,7 +113,7 @@ int64_t flow_opens_ns(struct flow *flow, const struct flow_pace *pace, uint32_t 
 {
     struct flow_lane *lane = lane_of(flow, spread);
     if (!lane)
-        return 0;
+        return flow->has_early ? now_ns + EARLY_LOOK_NS : 0;
     settle(lane, pace, now_ns);
     if (lane->n_flying == 0)
         return is_too_much(lane, pace, len) ? lane->first_ns + pace->linger_ns : 0;
@@ -106,13 +123,24 @@ int64_t flow_opens_ns(struct flow *flow, const struct flow_pace *pace, uint32_t 
     return lane->n_forming > 0 || opens_ns <= now_ns ? 0 : opens_ns;
 }
 
+static void note_early(struct flow *flow, uint32_t spread, int64_t now_ns)
+{
+    if (flow->is_reachable_only || flow->has_early)
+        return;
+    flow->has_early = true;
+    flow->early_spread = spread;
+    flow->early_ns = now_ns;
+}
+
 void flow_sent(struct flow *flow, const struct flow_pace *pace, uint32_t spread, size_t len,
                int64_t now_ns)
 {
     struct flow_lane *lane = lane_of(flow, spread);
     flow->n_out++;
-    if (!lane)
+    if (!lane) {
+        note_early(flow, spread, now_ns);
         return;
+    }
     if (lane->n_forming++ == 0)
         lane->first_ns = now_ns;
     lane->forming_bytes += wire_bytes(pace, len);

@@ -29,6 +29,9 @@ struct flow {
     bool is_reachable_only;  /* the partition is not known before: no lanes */
     atomic_int n_partitions; /* 0 = not known yet */
     uint64_t n_out;          /* events without a report */
+    bool has_early;          /* one went before the number was known */
+    uint32_t early_spread;
+    int64_t early_ns;
     struct flow_lane *lanes;
     int n_lanes;
 };

@@ -3,7 +3,8 @@
  *
  * Happy path: events that follow each other and go to the same topic, partition and key go into the open parcel; it is closed when
  * the next one does not fit or goes elsewhere, and at the end of the turn of the loop in which it was opened: nothing waits for
- * events to come. A parcel of one event is that event. The report of a message is that of all its events.
+ * events to come. The report of a message is that of all its events. Each message ends with a newline, also that of an event alone:
+ * Logstash's codec json_lines keeps what is behind the last one for the next message.
  * Failure modes: (1) librdkafka takes nothing now: the parcel stays open and full, events behind it are busy. (2) a parcel is
  * refused: its events are sent alone, so that the one that is the reason is found (kafka_poison.c). (3) what has no report is
  * offered again: the open parcel is forgotten.
@@ -88,7 +89,7 @@ static bool goes_along(const struct parcels *parcels, const struct kafka_message
                        uint64_t limit_bytes)
 {
     return parcels->topic == msg->topic && parcels->spread == msg->spread &&
-           parcels->bytes.len + 1 + msg->len <= limit_bytes && parcels->has_key == !!msg->key &&
+           parcels->bytes.len + msg->len + 1 <= limit_bytes && parcels->has_key == !!msg->key &&
            parcels->key.len == msg->key_len &&
            (msg->key_len == 0 || memcmp(parcels->key.data, msg->key, msg->key_len) == 0);
 }
@@ -110,7 +111,7 @@ static void open_parcel(struct kafka *kafka, const struct kafka_message *msg, in
 
 bool kafka_fits_parcel(const struct kafka *kafka, const struct kafka_message *msg)
 {
-    return !kafka->batch_bytes && msg->len <= kafka->set.pack_bytes &&
+    return !kafka->batch_bytes && msg->len < kafka->set.pack_bytes &&
            msg->topic != (unsigned)kafka->dead.topic;
 }
 
@@ -125,11 +126,28 @@ rd_kafka_resp_err_t kafka_add_to_parcel(struct kafka *kafka, const struct kafka_
     }
     if (!parcels->is_open)
         open_parcel(kafka, msg, time_ms);
-    else
-        buf_putc(&parcels->bytes, '\n');
     buf_append(&parcels->bytes, msg->value, msg->len);
+    buf_putc(&parcels->bytes, '\n');
     add_token(&parcels->at[parcels->number], token);
     return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+void kafka_end_line(struct kafka *kafka, struct kafka_message *msg)
+{
+    struct buf *bytes = &kafka->parcels.bytes; /* no parcel is open */
+    if (!kafka->set.pack_bytes)
+        return;
+    buf_clear(bytes);
+    buf_append(bytes, msg->value, msg->len);
+    buf_putc(bytes, '\n');
+    msg->value = bytes->data;
+    msg->len = bytes->len;
+}
+
+size_t kafka_len_of_event(const struct kafka *kafka, const rd_kafka_message_t *msg)
+{
+    const char *bytes = msg->payload;
+    return msg->len - (kafka->set.pack_bytes && msg->len && bytes[msg->len - 1] == '\n');
 }
 
 static void was_sent(struct kafka *kafka, const struct parcel *parcel)

@@ -50,6 +50,11 @@ bool kafka_try_parcel(struct kafka *kafka);
 void kafka_forget_parcel(struct kafka *kafka);
 void kafka_forget_parcels(struct kafka *kafka);
 
+/* A message that is no parcel is to end like one. msg borrows from parcels.bytes then. */
+void kafka_end_line(struct kafka *kafka, struct kafka_message *msg);
+/* Of a message with one event, without that. */
+size_t kafka_len_of_event(const struct kafka *kafka, const rd_kafka_message_t *msg);
+
 bool kafka_is_parcel(const rd_kafka_message_t *msg);
 /* Tokens of a message's events: *tokens, or one of its own. */
 uint32_t kafka_tokens_of(const struct kafka *kafka, const rd_kafka_message_t *msg, uint64_t *own,

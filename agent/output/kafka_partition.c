@@ -189,8 +189,13 @@ static uint32_t spread_in_groups(struct kafka *kafka, unsigned number)
         topic->group_left = (uint32_t)part->group_events;
         topic->spread = part->kind == SPREAD_RANDOM ? any_number(part) : topic->spread + 1;
     }
-    topic->group_left--;
     return topic->spread;
+}
+
+void kafka_spread_is_taken(struct kafka *kafka, const struct kafka_message *msg)
+{
+    uint32_t *left = &kafka->topics.at[msg->topic].group_left;
+    *left -= *left > 0;
 }
 
 bool kafka_spread(struct kafka *kafka, const struct out_event *ev, struct kafka_message *msg)

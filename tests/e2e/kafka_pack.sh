@@ -21,7 +21,8 @@ fresh() { # NAME
 }
 messages() { # how many there are in the topic
     # shellcheck disable=SC2086 # READER is a list of arguments
-    "$TOOLS/records" -b "$BOOTSTRAP" $READER -t "$TOPIC" -n 1000000 -T 5 | grep -c '^[0-9]'
+    "$TOOLS/records" -b "$BOOTSTRAP" $READER -t "$TOPIC" -n 1000000 -T 5 >"$DIR/messages"
+    grep -c '^[0-9]' "$DIR/messages"
 }
 verified() {
     local rc=0
@@ -58,6 +59,7 @@ $3"
 
 killed "at least once" "" ""
 n=$(messages)
+equals "each message ends with a newline, for codecs that wait for one" "$n" "$(grep -c '}\\n$' "$DIR/messages")"
 check "several events share a message: $n messages" test "$n" -gt 0 -a "$n" -lt $((LINES_N / 2))
 echo "numbers: $LINES_N events in $n messages, $(verdict repeated) came twice"
 

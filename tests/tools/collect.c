@@ -109,6 +109,7 @@ static int64_t wall_ms(void)
 static void judge_message(struct judge *j, const rd_kafka_message_t *msg)
 {
     const char *at = msg->payload, *end = at + msg->len, *next;
+    end -= msg->len > 0 && end[-1] == '\n';
     for (; (next = memmem(at, (size_t)(end - at), "\n{", 2)); at = next + 1)
         judge_record(j, msg->partition, at, (size_t)(next - at));
     judge_record(j, msg->partition, at, (size_t)(end - at));

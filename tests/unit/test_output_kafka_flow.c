@@ -118,18 +118,35 @@ static void a_large_event_goes_alone(void **state)
     assert_int_equal(opens_ms(0, 105), INT64_MAX);
 }
 
-static void without_partitions_nothing_is_held_back(void **state)
+static void the_first_event_goes_alone_and_asks(void **state)
 {
     (void)state;
     atomic_store(&flow->n_partitions, 0);
-    assert_int_equal(give(0, 5000, 100), 5000);
-    report(0, 5000, 101);
-    atomic_store(&flow->n_partitions, 2);
-    report(1, 7, 101);
-    assert_int_equal(give(0, 5000, 102), 199);
+    assert_int_equal(give(1, 5000, 100), 1);
+    assert_int_equal(opens_ms(1, 100), 105);
+    assert_int_equal(give(1, 5000, 105), 0);
+    atomic_store(&flow->n_partitions, 4);
+    assert_int_equal(give(1, 5000, 106), 99); /* the first one flies */
+    report(1, 1, 107);
+    assert_int_equal(pace.flight_ns, 2 * NS_PER_MS);
+    assert_int_equal(give(1, 5000, 107), 1 + 99);
+}
+
+static void a_topic_that_is_not_there_is_asked_for_again(void **state)
+{
+    (void)state;
+    atomic_store(&flow->n_partitions, 0);
+    assert_int_equal(give(1, 5000, 100), 1);
+    report(-1, 1, 5100);
+    assert_int_equal(give(1, 5000, 5100), 1);
+}
+
+static void where_partitions_are_chosen_late_nothing_is_held_back(void **state)
+{
+    (void)state;
     struct flow *other = flow_new(&flow, true);
-    atomic_store(&other->n_partitions, 2);
     for (int i = 0; i < 1000; i++) {
+        atomic_store(&other->n_partitions, i < 500 ? 0 : 2);
         assert_int_equal(flow_opens_ns(other, &pace, 0, LEN, 0), 0);
         flow_sent(other, &pace, 0, LEN, 0);
     }
@@ -306,7 +323,9 @@ int main(void)
         FLOW(what_is_not_full_goes_after_linger),
         FLOW(a_batch_is_not_filled_by_bytes),
         FLOW(a_large_event_goes_alone),
-        FLOW(without_partitions_nothing_is_held_back),
+        FLOW(the_first_event_goes_alone_and_asks),
+        FLOW(a_topic_that_is_not_there_is_asked_for_again),
+        FLOW(where_partitions_are_chosen_late_nothing_is_held_back),
         FLOW(partitions_are_added),
         FLOW(reports_of_no_partition_close_nothing_for_ever),
         FLOW(librdkafka_seldom_looks_for_nothing),

@@ -467,6 +467,11 @@ static struct kafka_message shape(struct world *w, const char *json)
     const char *why = kafka_shape(&w->kafka, &ev, &msg);
     if (why)
         fail_msg("%s", why);
+    uint32_t spread = msg.spread;
+    (void)kafka_shape(&w->kafka, &ev, &msg); /* offered again: the same place */
+    if (w->kafka.partition.kind != SPREAD_BY_HASH)
+        assert_int_equal(msg.spread, spread);
+    kafka_spread_is_taken(&w->kafka, &msg);
     return msg;
 }
 
