@@ -215,7 +215,8 @@ const struct option kafka_options[] = {
      .doc =
          "Put events that follow each other, and go to the same partition with the same key, into "
          "one message of at most so many bytes, a line each; 0 = an event a message. For readers "
-         "that take messages apart at newlines, as Logstash's codec json_lines does; for less CPU."},
+         "that take messages apart at newlines, as Logstash's codec json_lines does; for less "
+         "CPU."},
     {.name = "posta_headers",
      .type = OPT_BOOL,
      .def = "false",

@@ -180,7 +180,7 @@ rd_kafka_resp_err_t kafka_close_parcel(struct kafka *kafka)
     if (parcel->n == 1)
         give_number_back(parcels, parcels->number);
     parcels->is_open = false;
-    return code;
+    return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
 bool kafka_try_parcel(struct kafka *kafka)
