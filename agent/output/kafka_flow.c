@@ -21,8 +21,9 @@
 #include <stdlib.h>
 
 /* The answer comes sooner or later than the mean by that part of linger. */
-#define MARGIN_NS(pace) ((pace)->linger_ns / 4)
-#define EARLY_LOOK_NS   INT64_C(5000000)
+#define MARGIN_NS(pace)   ((pace)->linger_ns / 4)
+#define EARLY_LOOK_MIN_NS INT64_C(5000000)
+#define EARLY_LOOK_MAX_NS INT64_C(500000000)
 enum { FLIGHTS_IN_MEAN = 8 };
 
 struct flow *flow_new(struct flow **all, bool is_reachable_only)
@@ -108,12 +109,21 @@ static bool is_too_much(const struct flow_lane *lane, const struct flow_pace *pa
     return lane->n_forming > 0 && lane->forming_bytes + wire_bytes(pace, len) > pace->batch_bytes;
 }
 
+/* Is the number known by now? Less and less often: brokers may be away. */
+static int64_t early_look_ns(int64_t waited_ns)
+{
+    int64_t look_ns = waited_ns / 8;
+    if (look_ns < EARLY_LOOK_MIN_NS)
+        return EARLY_LOOK_MIN_NS;
+    return look_ns < EARLY_LOOK_MAX_NS ? look_ns : EARLY_LOOK_MAX_NS;
+}
+
 int64_t flow_opens_ns(struct flow *flow, const struct flow_pace *pace, uint32_t spread, size_t len,
                       int64_t now_ns)
 {
     struct flow_lane *lane = lane_of(flow, spread);
     if (!lane)
-        return flow->has_early ? now_ns + EARLY_LOOK_NS : 0;
+        return flow->has_early ? now_ns + early_look_ns(now_ns - flow->early_ns) : 0;
     settle(lane, pace, now_ns);
     if (lane->n_flying == 0)
         return is_too_much(lane, pace, len) ? lane->first_ns + pace->linger_ns : 0;

@@ -125,6 +125,8 @@ static void the_first_event_goes_alone_and_asks(void **state)
     assert_int_equal(give(1, 5000, 100), 1);
     assert_int_equal(opens_ms(1, 100), 105);
     assert_int_equal(give(1, 5000, 105), 0);
+    assert_int_equal(opens_ms(1, 180), 190);
+    assert_int_equal(opens_ms(1, 99100), 99600);
     atomic_store(&flow->n_partitions, 4);
     assert_int_equal(give(1, 5000, 106), 99); /* the first one flies */
     report(1, 1, 107);
