@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The image of k8s/image/Dockerfile, built here without a container engine: what is in it and what is not; the life of a pod (kafka_pod.sh)
+# The image of the Dockerfile, built here without a container engine: what is in it and what is not; the life of a pod (kafka_pod.sh)
 # with posta's container on the image's root; and the pods that the charts make (image_node.sh, image_chart.sh).
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 if need python; then
-    check "hadolint" "$KTOOLS/venv/bin/hadolint" --failure-threshold style "$ROOT/k8s/image/Dockerfile"
+    check "hadolint" "$KTOOLS/venv/bin/hadolint" --failure-threshold style "$ROOT/Dockerfile"
     for chart in posta posta-sidecar nginx-example job-example; do
         check "$chart: the schema is a schema" "$PY" -c 'import json, sys, jsonschema; jsonschema.Draft7Validator.check_schema(json.load(open(sys.argv[1])))' \
             "$CHARTS/$chart/values.schema.json"

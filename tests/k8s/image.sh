@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the image of k8s/image/Dockerfile without a container engine: a base of Debian 13 by mmdebstrap, then buildah, whose storage
+# Builds the image of the Dockerfile without a container engine: a base of Debian 13 by mmdebstrap, then buildah, whose storage
 # is plain folders and whose isolation is chroot. Unpacks it to a folder. Needs root, mmdebstrap and buildah, and Debian's packages (some
 # 150 MB, the first time); says why and ends with status 3 where it cannot.
 #
@@ -35,7 +35,7 @@ proxy() { # http|https
 }
 
 # What the Dockerfile installs, so that it finds it there.
-packages() { sed -n '/apt-get install/,/rm -rf/p' "$SOURCE/k8s/image/Dockerfile" | grep -oE '[a-z0-9][a-z0-9+-]*-dev|gcc|make|pkg-config|ca-certificates' | paste -sd,; }
+packages() { sed -n '/apt-get install/,/rm -rf/p' "$SOURCE/Dockerfile" | grep -oE '[a-z0-9][a-z0-9+-]*-dev|gcc|make|pkg-config|ca-certificates' | paste -sd,; }
 
 make_base() {
     local uri options container
@@ -55,12 +55,12 @@ make_base() {
 # Only what git knows, so that nothing else can get in.
 make_context() {
     mkdir -p "$WORK/context"
-    (cd "$SOURCE" && git ls-files -z --cached --others --exclude-standard Makefile include agent k8s/image | tar --null -T - -c) | tar -x -C "$WORK/context"
+    (cd "$SOURCE" && git ls-files -z --cached --others --exclude-standard Makefile Dockerfile include agent k8s/image | tar --null -T - -c) | tar -x -C "$WORK/context"
 }
 
 make_image() {
     build bud -q --isolation chroot --pull-never --layers=false --timestamp 0 --format oci --build-arg BASE="$BASE" \
-        --build-arg REVISION="$(git -C "$SOURCE" rev-parse --short HEAD)" -f "$WORK/context/k8s/image/Dockerfile" -t localhost/posta:test "$WORK/context" >"$WORK/log" 2>&1 ||
+        --build-arg REVISION="$(git -C "$SOURCE" rev-parse --short HEAD)" -f "$WORK/context/Dockerfile" -t localhost/posta:test "$WORK/context" >"$WORK/log" 2>&1 ||
         { tail -n 40 "$WORK/log" >&2 && exit 1; }
 }
 

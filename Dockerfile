@@ -1,6 +1,6 @@
 # posta's image: the program, the libraries it needs, and nothing else; no shell, no package manager.
 #
-#   docker build -f k8s/image/Dockerfile -t registry.example/posta/posta:0.1.0 .          from the top of the source
+#   docker build -t registry.example/posta/posta:0.1.0 .          from the top of the source
 #   podman build, buildah bud: the same. --platform linux/arm64 where the builder can.
 #
 # BASE has Debian 13, for its librdkafka; give it with a digest for a build that can be repeated.
