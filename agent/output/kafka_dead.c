@@ -4,7 +4,8 @@
  * buried.
  * Failure modes: (1) it is too large for that topic too, or refused there: to the file. (2) that topic is missing, or there is no
  * right to it: held like any other, and said; the event is sent again, refused again, and comes here again. (3) in a
- * transaction a refusal ends the transaction: the event is remembered, and goes to the dead letters when it is sent again.
+ * transaction a refusal ends the transaction, and with some refusals librdkafka ends itself: the event is remembered, and goes to the
+ * dead letters when it is offered again.
  * On close: what is not buried is offered again at the next start.
  */
 #include "kafka.h"
@@ -35,7 +36,7 @@ int kafka_read_dead(struct kafka *kafka, struct err *err)
     return 0;
 }
 
-/* ---- the doomed: refused in a transaction ---- */
+/* ---- the doomed: refused when they could not be buried at once ---- */
 
 static void forget(struct doomed *doomed)
 {
@@ -171,12 +172,11 @@ bool kafka_bury_report(struct kafka *kafka, const rd_kafka_message_t *msg)
                                      .key = msg->key,
                                      .key_len = msg->key_len,
                                      .time_ms = rd_kafka_message_timestamp(msg, &type)};
-    if (kafka->txn.is_used && kafka->dead.topic != NO_TOPIC) {
+    bool can_send = !kafka->txn.is_used && !kafka->must_replace && !kafka->is_held;
+    if (kafka->dead.topic != NO_TOPIC && !can_send) {
         remember(kafka, event.token, event.why, event.topic);
         return false;
     }
-    if (kafka->dead.topic != NO_TOPIC && (kafka->must_replace || kafka->is_held))
-        return false; /* it is sent again then, and comes here again */
     rd_kafka_resp_err_t code = bury(kafka, &event, headers_of(msg));
     if (code == RD_KAFKA_RESP_ERR__FATAL)
         kafka_must_replace(kafka);
