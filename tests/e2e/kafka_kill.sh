@@ -15,6 +15,8 @@ printf '  posta_headers: true\n  end_records: true\n' >>"$DIR/posta.yml"
 start_posta_and_wait
 "$TOOLS/linewriter" -f "$DIR/log/app.log" -n "$LINES_N" -r 1048576 -R 40000 >"$DIR/writer" 2>&1 &
 writer=$!
+# What is rotated away before posta ever saw the log is of before its time: a kill at once proves nothing.
+check "the log is seen before the first kill" until_true 20 log_has "following from byte"
 for ((i = 0; i < KILLS; i++)); do
     sleep "$((RANDOM % 2)).$((RANDOM % 10))"
     kill_posta
