@@ -51,7 +51,7 @@ static bool cpu_has_crc(void)
 #ifdef HAVE_CRC_INSTRUCTION
 /* The instruction's result comes after three cycles, and one can begin in each: three lanes side by side. A register and what it
  * becomes over a lane of zeros are linear, so lanes are put together by what each byte of it becomes. */
-enum { LANE_BYTES = 512 };
+enum { LANE_BYTES = 512, LANES_BYTES = 3 * LANE_BYTES };
 static uint32_t over_lane[4][256];
 
 static uint32_t pass_lane(uint32_t crc)
@@ -73,8 +73,7 @@ WITH_CRC static uint32_t crc_of_lanes(uint32_t crc, const unsigned char *at)
 
 WITH_CRC static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at, size_t len)
 {
-    for (; len >= 3 * (size_t)LANE_BYTES;
-         at += 3 * (size_t)LANE_BYTES, len -= 3 * (size_t)LANE_BYTES)
+    for (; len >= LANES_BYTES; at += LANES_BYTES, len -= LANES_BYTES)
         crc = crc_of_lanes(crc, at);
     for (; len >= 8; at += 8, len -= 8)
         crc = CRC_8(crc, get_u64(at));
@@ -83,12 +82,16 @@ WITH_CRC static uint32_t crc_by_cpu(uint32_t crc, const unsigned char *at, size_
     return crc;
 }
 
+/* Of each bit; the others are sums of those. */
 static void fill_lanes(void)
 {
     static const unsigned char zeros[LANE_BYTES];
-    for (uint32_t i = 0; i < 256; i++)
-        for (unsigned k = 0; k < 4; k++)
-            over_lane[k][i] = crc_by_cpu(i << 8 * k, zeros, sizeof zeros);
+    for (unsigned k = 0; k < 4; k++)
+        for (uint32_t i = 1; i < 256; i++) {
+            uint32_t lowest = i & -i;
+            over_lane[k][i] = i == lowest ? crc_by_cpu(i << 8 * k, zeros, sizeof zeros)
+                                          : over_lane[k][lowest] ^ over_lane[k][i ^ lowest];
+        }
 }
 #endif
 

@@ -93,7 +93,6 @@ void log_write(enum log_level level, const char *part, const char *fmt, ...)
     emit(level, part, text);
 }
 
-/* For callers without a place of their own: one slot a text. */
 static bool is_border(char c)
 {
     return c == '\0' || strchr(" ,;:()", c);
@@ -113,6 +112,7 @@ static uint32_t hash_of(const char *text)
     return hash | 1;
 }
 
+/* For callers without a place of their own: one slot a text. */
 static struct log_limit *slot_of(uint32_t hash)
 {
     static struct log_limit slots[64];

@@ -124,13 +124,13 @@ static bool is_worn_out(struct kafka *kafka)
     return true;
 }
 
-void kafka_was_sent(struct kafka *kafka, uint64_t token, size_t len)
+void kafka_was_sent(struct kafka *kafka, const uint64_t *tokens, uint32_t n, size_t len)
 {
     if (kafka->stats.in_flight++ == 0)
         kafka->last_progress_ns = loop_now(kafka->env.loop);
-    kafka->stats.sent++;
-    if (kafka->txn.is_used)
-        kafka_txn_sent(kafka, token, len);
+    kafka->stats.sent += n;
+    for (uint32_t i = 0; kafka->txn.is_used && i < n; i++)
+        kafka_txn_sent(kafka, tokens[i], len / n);
     kafka_watch(kafka);
 }
 
@@ -160,7 +160,7 @@ static rd_kafka_resp_err_t send_message(struct kafka *kafka, const struct out_ev
     kafka_end_line(kafka, &alone);
     code = kafka_give(kafka, &alone, ev->time_ms, token, ev->span);
     if (!code)
-        kafka_was_sent(kafka, token, alone.len);
+        kafka_was_sent(kafka, &token, 1, alone.len);
     return code;
 }
 

@@ -266,8 +266,8 @@ rd_kafka_resp_err_t kafka_give(struct kafka *kafka, const struct kafka_message *
                                int64_t time_ms, uint64_t token, const struct out_span *span);
 /* It could not: busy, until that may pass. */
 void kafka_not_now(struct kafka *kafka, const char *topic, rd_kafka_resp_err_t code);
-/* librdkafka has this event. */
-void kafka_was_sent(struct kafka *kafka, uint64_t token, size_t len);
+/* librdkafka has a message of len bytes with these events. */
+void kafka_was_sent(struct kafka *kafka, const uint64_t *tokens, uint32_t n, size_t len);
 
 /* ---- kafka_codec.c ---- */
 /* Append JSON with two spaces a level, or with <, > and & as \u00XX, or both. */
@@ -341,6 +341,8 @@ void kafka_serve(void *arg);
 void kafka_note_up(struct kafka *kafka);
 
 /* ---- kafka_poison.c ---- */
+/* Most bytes of a batch now. */
+uint64_t kafka_batch_limit_bytes(const struct kafka *kafka);
 /* Will no broker ever take this event, if it was alone? */
 bool kafka_is_poison(rd_kafka_resp_err_t code);
 /* True if it was not: it is to be sent again in a smaller batch. */

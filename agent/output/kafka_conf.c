@@ -92,9 +92,7 @@ static int set_tunables(const struct kafka *kafka, rd_kafka_conf_t *conf, struct
     return set(conf, "client.id", s->client_id, err) || set_compression(s, conf, err) ||
                    set_number(conf, "message.max.bytes", s->max_message_bytes, err) ||
                    set_number(conf, "batch.num.messages", kafka_batch_events(kafka), err) ||
-                   set_number(conf, "batch.size",
-                              kafka->batch_bytes ? kafka->batch_bytes : s->max_message_bytes,
-                              err) ||
+                   set_number(conf, "batch.size", kafka_batch_limit_bytes(kafka), err) ||
                    set(conf, "enable.gapless.guarantee", may_pass_over(kafka) ? "false" : "true",
                        err) ||
                    set_number(conf, "queue.buffering.max.kbytes", buffer / 1024, err) ||

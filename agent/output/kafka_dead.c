@@ -130,7 +130,7 @@ static rd_kafka_resp_err_t bury(struct kafka *kafka, const struct dead_event *ev
         rd_kafka_headers_destroy(had);
     if (!code) {
         say(kafka, event);
-        kafka_was_sent(kafka, event->token, event->len);
+        kafka_was_sent(kafka, &event->token, 1, event->len);
     } else if (kafka_is_poison(code)) {
         give_to_file(kafka, event);
         code = RD_KAFKA_RESP_ERR_NO_ERROR;

@@ -8,7 +8,7 @@ void kafka_set_pace(struct kafka *kafka)
 {
     const struct kafka_settings *set = &kafka->set;
     kafka->pace.batch_events = kafka_batch_events(kafka);
-    kafka->pace.batch_bytes = kafka->batch_bytes ? kafka->batch_bytes : set->max_message_bytes;
+    kafka->pace.batch_bytes = kafka_batch_limit_bytes(kafka);
     kafka->pace.overhead_bytes = RECORD_OVERHEAD_MAX + kafka_header_bytes(kafka);
     kafka->pace.linger_ns = set->linger_ns;
 }

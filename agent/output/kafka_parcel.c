@@ -150,15 +150,6 @@ size_t kafka_len_of_event(const struct kafka *kafka, const rd_kafka_message_t *m
     return msg->len - (kafka->set.pack_bytes && msg->len && bytes[msg->len - 1] == '\n');
 }
 
-static void was_sent(struct kafka *kafka, const struct parcel *parcel)
-{
-    size_t share = kafka->parcels.bytes.len / parcel->n;
-    for (uint32_t i = 0; i < parcel->n; i++)
-        kafka_was_sent(kafka, parcel->tokens[i], share);
-    kafka->stats.in_flight -= parcel->n - 1; /* it counts messages */
-    kafka->parcels.n_more += parcel->n - 1;
-}
-
 rd_kafka_resp_err_t kafka_close_parcel(struct kafka *kafka)
 {
     struct parcels *parcels = &kafka->parcels;
@@ -176,7 +167,8 @@ rd_kafka_resp_err_t kafka_close_parcel(struct kafka *kafka)
     rd_kafka_resp_err_t code = kafka_give(kafka, &msg, parcels->time_ms, token, NULL);
     if (code)
         return code;
-    was_sent(kafka, parcel);
+    kafka_was_sent(kafka, parcel->tokens, parcel->n, parcels->bytes.len);
+    parcels->n_more += parcel->n - 1;
     if (parcel->n == 1)
         give_number_back(parcels, parcels->number);
     parcels->is_open = false;

@@ -10,6 +10,11 @@
 
 #define LARGE_AGAIN_NS (600 * NS_PER_S)
 
+uint64_t kafka_batch_limit_bytes(const struct kafka *kafka)
+{
+    return kafka->batch_bytes ? kafka->batch_bytes : kafka->set.max_message_bytes;
+}
+
 bool kafka_is_poison(rd_kafka_resp_err_t code)
 {
     return code == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || code == RD_KAFKA_RESP_ERR_INVALID_MSG ||
@@ -25,7 +30,7 @@ static uint64_t n_to_send_again(const struct kafka *kafka)
 
 bool kafka_try_smaller(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
-    uint64_t batch = kafka->batch_bytes ? kafka->batch_bytes : kafka->set.max_message_bytes;
+    uint64_t batch = kafka_batch_limit_bytes(kafka);
     bool is_size = msg->err == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE;
     if (kafka->is_rebatched)
         return true; /* from the same producer: decided with the next */
