@@ -13,12 +13,6 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | quote }}
 {{- end }}
 
-{{- define "nginx-example.image" -}}
-{{- $registry := (.Values.global | default dict).imageRegistry | default .Values.image.registry -}}
-{{- $name := ternary (printf "%s/%s" $registry .Values.image.repository) .Values.image.repository (ne $registry "") -}}
-{{- if .Values.image.digest }}{{ $name }}@{{ .Values.image.digest }}{{ else }}{{ $name }}:{{ .Values.image.tag }}{{ end -}}
-{{- end }}
-
 {{/* What cannot work stops with a sentence. */}}
 {{- define "nginx-example.check" -}}
 {{- if and .Values.posta.metrics.enabled (eq (int .Values.posta.metrics.port) 8080) }}{{ fail "nginx-example: posta.metrics.port is 8080, which is nginx's own" }}{{ end -}}
