@@ -13,11 +13,7 @@ start_mock() {
     mkfifo "$DIR/control"
     "$BUILD/tests/tools/brokerd" -n 3 -t "$TOPIC:6" -f "$DIR/ready" -c "$DIR/control" >"$DIR/brokerd.log" 2>&1 &
     exec 9>"$DIR/control"
-    until [[ -s $DIR/ready ]]; do
-        kill -0 $! || exit 1
-        sleep 0.02
-    done
-    BOOTSTRAP=$(<"$DIR/ready")
+    wait_for_brokers $!
 }
 
 round() {

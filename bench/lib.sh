@@ -27,16 +27,21 @@ say() { printf 'bench: %s\n' "$*" >&2; }
 
 # ---- the sink ----
 
+# Until the process has told in $DIR/ready where it listens; sets BOOTSTRAP.
+wait_for_brokers() { # PID
+    until [[ -s $DIR/ready ]]; do
+        kill -0 "$1" 2>/dev/null || { say "the brokers of this measurement do not start: make tools bench-bin" && exit 1; }
+        sleep 0.02
+    done
+    BOOTSTRAP=$(<"$DIR/ready")
+}
+
 # Sets BOOTSTRAP. More arguments: see bench/sink.c.
 start_sink() { # [ARGUMENT...]
     rm -f "$DIR/ready" "$DIR/done"
     "$BIN/sink" -f "$DIR/ready" -d "$DIR/done" "$@" &
     SINK=$!
-    until [[ -s $DIR/ready ]]; do
-        kill -0 "$SINK" 2>/dev/null || { echo "the sink $BIN/sink does not start: make bench-bin" >&2 && exit 1; }
-        sleep 0.02
-    done
-    BOOTSTRAP=$(<"$DIR/ready")
+    wait_for_brokers "$SINK"
 }
 
 stop_sink() {
