@@ -11,6 +11,8 @@ set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 SOURCE=$(dirname "$HERE")
+# shellcheck source=tests/mirror.sh
+. "$HERE/mirror.sh"
 SUITE=trixie
 PACKAGES=gcc,make,pkg-config,libc6-dev,librdkafka-dev,libyaml-dev,libssl-dev,libpcre2-dev,zlib1g-dev,libcurl4-openssl-dev,libmicrohttpd-dev,libcmocka-dev
 PACKAGES+=,openssl,procps,strace,util-linux,mount,e2fsprogs,xfsprogs
@@ -33,18 +35,6 @@ clean_up() {
 
 # ---- the root ----
 
-# Where this system's own Debian packages come from.
-mirror() {
-    # shellcheck disable=SC2016 # for apt
-    apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 2>/dev/null |
-        awk '$1 == "Debian" && $2 !~ /security|updates|backports/ { print $3; exit }'
-}
-proxy() { # http|https
-    local PROXY=
-    eval "$(apt-config shell PROXY "Acquire::$1::Proxy")"
-    [[ -z $PROXY ]] || printf -- '--aptopt=Acquire::%s::Proxy "%s"\n' "$1" "$PROXY"
-}
-
 make_root() {
     local uri options
     [[ ! -x $ROOT/usr/bin/gcc ]] || return 0
@@ -52,7 +42,7 @@ make_root() {
     command -v mmdebstrap >/dev/null || apt-get install -y -qq mmdebstrap >/dev/null 2>&1 || skip "mmdebstrap is missing"
     uri=$(mirror)
     [[ -n $uri ]] || skip "apt of this system names no Debian mirror"
-    mapfile -t options < <(proxy http && proxy https)
+    mapfile -t options < <(mirror_options)
     say "packages of $SUITE come from the mirror of this system"
     mmdebstrap --quiet --variant=apt "${options[@]}" --include="$PACKAGES" "$SUITE" "$ROOT" "$uri" >"$WORK/log" 2>&1 ||
         skip "the packages cannot be had: $(tail -n 1 "$WORK/log")"

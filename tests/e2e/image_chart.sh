@@ -58,13 +58,6 @@ CONF
     sed -i "s|listen 8080;|listen 127.0.0.1:$PORT; access_log /tmp/truth.log combined;|" "$conf"
     chmod 0644 "$DIR/nginx.conf"
 }
-start_posta_container() {
-    local args=()
-    mapfile -t args <"$CHART_POD/posta/args"
-    start_container posta "$IMAGE_ROOT" /usr/bin/posta "${args[@]}"
-    POSTA_SHELL=$SHELL_OF POSTA_INIT=$INIT LOG=$DIR/posta.log
-    SHELLS+=("$SHELL_OF")
-}
 load() { # SECONDS FIRST_NUMBER: in the background
     SEQ_FIRST=$2 "$ROOT/tests/nginx/nginx.sh" load "$PORT" "$1" 4 >"$DIR/load" 2>&1 &
     LOAD=$!

@@ -31,13 +31,6 @@ need helm3 python || { skip "the chart's DaemonSet" "Helm 3, Python or their pac
 
 # lines FIRST LAST: as the runtime writes them
 lines() { seq -f '2026-11-28T15:00:00.000000000Z stdout F GET /item?seq=%.0f' "$1" "$2"; }
-start_posta_container() {
-    local args=()
-    mapfile -t args <"$CHART_POD/posta/args"
-    start_container posta "$IMAGE_ROOT" /usr/bin/posta "${args[@]}"
-    POSTA_SHELL=$SHELL_OF POSTA_INIT=$INIT LOG=$DIR/posta.log
-    SHELLS+=("$SHELL_OF")
-}
 stop_posta_container() {
     kill -TERM "$POSTA_INIT"
     end_container "$POSTA_SHELL"

@@ -51,13 +51,6 @@ kill_again_and_again() {
         start_posta
     done
 }
-verify() { # its exit status
-    local rc=0
-    "$POSTA" verify -c "$DIR/posta.yml" -E "output.kafka.ssl.certificate=$PKI/verifier.pem" -E "output.kafka.ssl.key=$PKI/verifier.key" \
-        >"$DIR/verified" 2>&1 || rc=$?
-    echo "$rc"
-}
-sum() { grep -E '^[0-9a-f]{20} ' "$DIR/verified" | awk -v n="$1" '{ sum += $n } END { print sum + 0 }'; }
 
 name="$MODE, killed $KILLS times while brokers die"
 use_kafka chaos
@@ -78,8 +71,8 @@ judge_memory "$name"
 sleep 1 # end records
 stop_posta
 equals "... SIGTERM ends with status 0" 0 $?
-equals "... posta verify agrees: status 0" 0 "$(verify)"
-equals "... the same lines" "$LINES_N" "$(sum 5)"
-equals "... the same repeats" "$(verdict repeated)" "$(sum 9)"
-equals "... the same bytes" "$(cat "$DIR"/writer? | grep -oE 'bytes [0-9]+' | awk '{ sum += $2 } END { print sum }')" "$(sum 3)"
+equals "... posta verify agrees: status 0" 0 "$(verify_status)"
+equals "... the same lines" "$LINES_N" "$(verified_sum 5)"
+equals "... the same repeats" "$(verdict repeated)" "$(verified_sum 9)"
+equals "... the same bytes" "$(cat "$DIR"/writer? | grep -oE 'bytes [0-9]+' | awk '{ sum += $2 } END { print sum }')" "$(verified_sum 3)"
 echo "numbers: $name $(wc -l <"$DIR/troubles") times: $(cat "$DIR/verdict")"

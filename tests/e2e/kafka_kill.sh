@@ -33,14 +33,8 @@ check "... repeats are bounded ($(verdict repeated))" test "$(verdict repeated)"
 stop_posta
 equals "... SIGTERM ends with status 0" 0 $?
 
-verify() { # ARGS...: its exit status
-    local rc=0
-    "$POSTA" verify -c "$DIR/posta.yml" "$@" >"$DIR/verified" 2>&1 || rc=$?
-    echo "$rc"
-}
-sum() { grep -E '^[0-9a-f]{20} ' "$DIR/verified" | awk -v n="$1" '{ sum += $n } END { print sum + 0 }'; }
-equals "posta verify proves it: status 0" 0 "$(verify -E "output.kafka.ssl.certificate=$PKI/verifier.pem" -E "output.kafka.ssl.key=$PKI/verifier.key")"
+equals "posta verify proves it: status 0" 0 "$(verify_status)"
 tail -n 4 "$DIR/verified" | sed 's/^/# /'
-equals "... the same lines" "$LINES_N" "$(sum 5)"
-equals "... the same repeats" "$(verdict repeated)" "$(sum 9)"
-equals "... the same bytes" "$(grep -oE 'bytes [0-9]+' "$DIR/writer" | cut -d' ' -f2)" "$(sum 3)"
+equals "... the same lines" "$LINES_N" "$(verified_sum 5)"
+equals "... the same repeats" "$(verdict repeated)" "$(verified_sum 9)"
+equals "... the same bytes" "$(grep -oE 'bytes [0-9]+' "$DIR/writer" | cut -d' ' -f2)" "$(verified_sum 3)"

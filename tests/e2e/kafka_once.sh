@@ -17,12 +17,6 @@ once_config() { # EXTRA YAML LINES indented by 2
     kafka_config
     printf '  delivery: exactly_once\n  transaction.interval: 100ms\n%s\n' "${1:-}" >>"$DIR/posta.yml"
 }
-fresh() { # NAME: a topic, log and data folder of its own
-    use_kafka "$1"
-    rm -rf "$DIR/log" "$DIR/data"
-    mkdir "$DIR/log"
-    : >"$LOG"
-}
 line() { printf 'line seq=%d\n' "$1" >>"$DIR/log/app.log"; }
 delivered() { grep -oE 'sender.lines_delivered=[0-9]+' "$LOG" | tail -n 1 | grep -q "=$1\$"; }
 judged() { # NAME EXPECTED REPEATS_MAX
@@ -46,8 +40,7 @@ killed() {
     wait "$writer"
     judged "killed $KILLS times" "$LINES_N"
     stop_posta
-    "$POSTA" verify -c "$DIR/posta.yml" -E "output.kafka.ssl.certificate=$PKI/verifier.pem" \
-        -E "output.kafka.ssl.key=$PKI/verifier.key" >"$DIR/verified" 2>&1 || rc=$?
+    verify_as_reader || rc=$?
     equals "... posta verify agrees: status 0" 0 "$rc"
     tail -n 3 "$DIR/verified" | sed 's/^/# /'
 }
@@ -55,7 +48,7 @@ killed() {
 # Longer away than its transaction may be open: the brokers abort it as if there were a twin, and there is none.
 slept() {
     local ABORTED='transactions_aborted=[1-9]'
-    fresh slept
+    fresh_kafka slept
     once_config "  transaction.timeout: 1s"
     start_posta_and_wait
     "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 60000 -R 5000 >"$DIR/writer" 2>&1 &
@@ -76,7 +69,7 @@ slept() {
 }
 
 twin() {
-    fresh twin
+    fresh_kafka twin
     once_config
     start_posta_and_wait
     line 0
@@ -103,7 +96,7 @@ twin() {
 }
 
 removed() {
-    fresh removed
+    fresh_kafka removed
     once_config
     start_posta_and_wait
     line 0
@@ -123,7 +116,7 @@ removed() {
 
 has_committed() { (($(grep -oE 'kafka.transactions=[0-9]+' "$LOG" | tail -n 1 | cut -d= -f2) >= $1)); }
 idle() {
-    fresh idle
+    fresh_kafka idle
     once_config "  transaction.refresh: 1s"
     start_posta_and_wait
     line 0
@@ -136,7 +129,7 @@ idle() {
 }
 
 no_right() {
-    fresh right
+    fresh_kafka right
     once_config
     equals "test output: transactions can be made" 0 "$(status test output -c "$DIR/posta.yml")"
     says "... and it says so" "transactions as posta." "$LOG"
@@ -152,7 +145,7 @@ no_right() {
 }
 
 wrong_settings() {
-    fresh settings
+    fresh_kafka settings
     once_config
     equals "queue.mem with exactly_once is refused" 1 "$(status test config -c "$DIR/posta.yml" -E queue.mem.events=100)"
     says "... and why" "exactly_once needs queue.disk" "$LOG"

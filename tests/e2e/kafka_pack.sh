@@ -13,12 +13,6 @@ pack_config() { # OUTPUT LINES, indented by 2
     kafka_config
     printf '  pack: 32KB\n%s\n' "${1:-}" >>"$DIR/posta.yml"
 }
-fresh() { # NAME
-    use_kafka "$1"
-    rm -rf "$DIR/log" "$DIR/data"
-    mkdir "$DIR/log"
-    : >"$LOG"
-}
 messages() { # how many there are in the topic
     # shellcheck disable=SC2086 # READER is a list of arguments
     "$TOOLS/records" -b "$BOOTSTRAP" $READER -t "$TOPIC" -n 1000000 -T 5 >"$DIR/messages"
@@ -26,8 +20,7 @@ messages() { # how many there are in the topic
 }
 verified() {
     local rc=0
-    "$POSTA" verify -c "$DIR/posta.yml" -E "output.kafka.ssl.certificate=$PKI/verifier.pem" \
-        -E "output.kafka.ssl.key=$PKI/verifier.key" >"$DIR/verified" 2>&1 || rc=$?
+    verify_as_reader || rc=$?
     tail -n 2 "$DIR/verified" | sed 's/^/# /'
     return $rc
 }
@@ -63,14 +56,14 @@ equals "each message ends with a newline, for codecs that wait for one" "$n" "$(
 check "several events share a message: $n messages" test "$n" -gt 0 -a "$n" -lt $((LINES_N / 2))
 echo "numbers: $LINES_N events in $n messages, $(verdict repeated) came twice"
 
-fresh pack-once
+fresh_kafka pack-once
 killed "exactly once" 0 "  delivery: exactly_once
   transaction.interval: 100ms"
 equals "exactly once: nothing twice" 0 "$(verdict repeated)"
 
 # ---- one that no broker takes, among others ----
 
-fresh pack-dead
+fresh_kafka pack-dead
 "$CLUSTER" admin "topic $TOPIC-small 1 3 max.message.bytes=8000" "topic $TOPIC-dead 1 3 max.message.bytes=100000" insync || not_ok "topics can be made"
 filler() { head -c "$1" /dev/zero | tr '\0' x; }
 { seq -f 'seq=%.0f' 0 99 && echo "seq=100 $(filler 12000)" && seq -f 'seq=%.0f' 101 199; } >"$DIR/log/app.log"

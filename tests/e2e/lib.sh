@@ -146,6 +146,26 @@ collect() {
 verdict() { # FIELD: lost, repeated, ...
     grep -owE "$1 [0-9]+" "$DIR/verdict" | cut -d' ' -f2
 }
+# posta verify, as CN=verifier, who may only read; what it says goes to $DIR/verified
+verify_as_reader() { # ARGS...
+    "$POSTA" verify -c "$DIR/posta.yml" -E "output.kafka.ssl.certificate=$PKI/verifier.pem" \
+        -E "output.kafka.ssl.key=$PKI/verifier.key" "$@" >"$DIR/verified" 2>&1
+}
+verify_status() { # ARGS...: its exit status
+    local rc=0
+    verify_as_reader "$@" || rc=$?
+    echo "$rc"
+}
+# The sum of this column over the generations that posta verify found.
+verified_sum() { # NUMBER
+    grep -E '^[0-9a-f]{20} ' "$DIR/verified" | awk -v n="$1" '{ sum += $n } END { print sum + 0 }'
+}
+fresh_kafka() { # NAME: a topic, log and data folder of its own
+    use_kafka "$1"
+    rm -rf "$DIR/log" "$DIR/data"
+    mkdir "$DIR/log"
+    : >"$LOG"
+}
 kafka_config() { # INPUT_EXTRA
     { config_head && config_input "$DIR/log/app.log" "${1:-}" && config_kafka "$BOOTSTRAP" "$TOPIC" "$CERT" "$KEY" "$CA"; } >"$DIR/posta.yml"
 }

@@ -65,3 +65,12 @@ start_container() {
     SHELL_OF=$!
     until_true 10 first_process || not_ok "container $name starts" "$(tail -n 5 "$DIR/$name.log")"
 }
+# posta's, as the chart starts it, on the image's root: $POSTA_SHELL, $POSTA_INIT and $LOG are its own; it is one of $SHELLS.
+# shellcheck disable=SC2034
+start_posta_container() {
+    local args=()
+    mapfile -t args <"$CHART_POD/posta/args"
+    start_container posta "$IMAGE_ROOT" /usr/bin/posta "${args[@]}"
+    POSTA_SHELL=$SHELL_OF POSTA_INIT=$INIT LOG=$DIR/posta.log
+    SHELLS+=("$SHELL_OF")
+}

@@ -11,6 +11,8 @@
 set -euo pipefail
 
 SOURCE=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# shellcheck source=tests/mirror.sh
+. "$SOURCE/tests/mirror.sh"
 CACHE=${POSTA_CACHE:-$HOME/.cache/posta}/image
 OUT=$1
 SUITE=trixie
@@ -22,18 +24,6 @@ cannot() {
 }
 build() { buildah --root "$CACHE/storage" --runroot "$CACHE/run" --storage-driver vfs "$@"; }
 
-# Where this system's own Debian packages come from.
-mirror() {
-    # shellcheck disable=SC2016 # for apt
-    apt-get indextargets --format '$(ORIGIN) $(CODENAME) $(REPO_URI)' 2>/dev/null |
-        awk '$1 == "Debian" && $2 !~ /security|updates|backports/ { print $3; exit }'
-}
-proxy() { # http|https
-    local PROXY=
-    eval "$(apt-config shell PROXY "Acquire::$1::Proxy")"
-    [[ -z $PROXY ]] || printf -- '--aptopt=Acquire::%s::Proxy "%s"\n' "$1" "$PROXY"
-}
-
 # What the Dockerfile installs, so that it finds it there.
 packages() { sed -n '/apt-get install/,/rm -rf/p' "$SOURCE/Dockerfile" | grep -oE '[a-z0-9][a-z0-9+-]*-dev|gcc|make|pkg-config|ca-certificates' | paste -sd,; }
 
@@ -42,7 +32,7 @@ make_base() {
     ! build inspect --type image "$BASE" >/dev/null 2>&1 || return 0
     uri=$(mirror)
     [[ -n $uri ]] || cannot "apt of this system names no Debian mirror"
-    mapfile -t options < <(proxy http && proxy https)
+    mapfile -t options < <(mirror_options)
     mmdebstrap --quiet --variant=minbase "${options[@]}" --include="$(packages)" "$SUITE" "$CACHE/base.tar" "$uri" >&2 ||
         cannot "the packages of $SUITE cannot be had"
     container=$(build from scratch)
