@@ -15,12 +15,16 @@
 #include <stdlib.h>
 
 #define PARCEL_NS (10 * NS_PER_MS)
+#define ABORT_NS  (3 * NS_PER_S)
 
 /* ---- jobs ---- */
 
+/* An abort waits for what was given to librdkafka just when a refusal came, and is not sent: until transaction.timeout. A new
+ * producer ends the transaction as well. */
 static int64_t patience_ns(const struct kafka *kafka)
 {
-    return 3 * (kafka->set.timeout_ns + kafka->set.txn_timeout_ns);
+    return kafka->txn.job == TXN_ABORT ? ABORT_NS
+                                       : 3 * (kafka->set.timeout_ns + kafka->set.txn_timeout_ns);
 }
 
 void kafka_txn_give(struct kafka *kafka, enum txn_job job)
