@@ -1,97 +1,8 @@
-/* json.c: escaping bytes from a log into a JSON string; see json.h.
- *
- * Nearly every byte of a log needs no escape, so sixteen at a time are tested and copied (eight, where the compiler has no SSE2);
- * what needs one goes byte by byte. Copies may write up to JSON_SLACK bytes behind what they copy: the room is there.
- */
+/* json.c: what a JSON string may hold, and strings into a buf; see json.h. Escaping itself is in json_escape.c. */
 #include <posta/json.h>
-
-#include <endian.h>
 
 #ifdef __SSE2__
 #include <emmintrin.h>
-#endif
-
-static const char hex_digits[] = "0123456789abcdef";
-
-/* A bit 7 for each of the eight bytes that is a control, a quote, a backslash or >= 0x80; bytes above the lowest such one
- * may have it too. */
-static inline uint64_t special8(uint64_t v)
-{
-    const uint64_t ones = 0x0101010101010101u, highs = ones * 0x80;
-    uint64_t quote = v ^ (ones * '"'), slash = v ^ (ones * '\\');
-    return ((v - ones * 0x20) | (quote - ones) | (slash - ones) | v) & highs;
-}
-
-static inline uint64_t load8(const char *at)
-{
-    uint64_t v;
-    memcpy(&v, at, 8);
-    return le64toh(v);
-}
-
-static inline int is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-/* Less than eight bytes, the first one lowest; nothing behind them is read. */
-static inline uint64_t load_some(const char *at, size_t n)
-{
-    uint32_t low, high;
-    if (n >= 4) {
-        memcpy(&low, at, 4);
-        memcpy(&high, at + n - 4, 4);
-        return le32toh(low) | (uint64_t)le32toh(high) << 8 * (n - 4);
-    }
-    uint64_t v = 0;
-    while (n-- > 0)
-        v = v << 8 | (unsigned char)at[n];
-    return v;
-}
-
-/* A block of STEP bytes, or the `left` ones that there are, and zeros. */
-#ifdef __SSE2__
-enum { STEP = 16 };
-typedef __m128i block;
-static inline block load(const char *at, size_t left)
-{
-    if (left >= STEP)
-        return _mm_loadu_si128((const __m128i *)at);
-    if (left < 8)
-        return _mm_cvtsi64_si128((long long)load_some(at, left));
-    uint64_t high = left == 8 ? 0 : load8(at + left - 8) >> 8 * (STEP - left);
-    return _mm_set_epi64x((long long)high, (long long)load8(at));
-}
-static inline void store(char *to, block v)
-{
-    _mm_storeu_si128((__m128i *)to, v);
-}
-/* How many at its beginning are plain, at most left. */
-static inline size_t n_plain(block v, size_t left)
-{
-    __m128i special = _mm_or_si128(_mm_cmplt_epi8(v, _mm_set1_epi8(0x20)), /* signed: >= 0x80 too */
-                                   _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8('"')),
-                                                _mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))));
-    return (size_t)__builtin_ctz((unsigned)_mm_movemask_epi8(special) | 1u << left);
-}
-#else
-enum { STEP = 8 };
-typedef uint64_t block;
-static inline block load(const char *at, size_t left)
-{
-    return left >= STEP ? load8(at) : load_some(at, left);
-}
-static inline void store(char *to, block v)
-{
-    v = htole64(v);
-    memcpy(to, &v, STEP);
-}
-static inline size_t n_plain(block v, size_t left)
-{
-    uint64_t special = special8(v);
-    size_t n = special ? (size_t)__builtin_ctzll(special) / 8 : STEP;
-    return n < left ? n : left;
-}
 #endif
 
 size_t json_utf8_len(const unsigned char *at, size_t left)
@@ -117,56 +28,9 @@ size_t json_utf8_len(const unsigned char *at, size_t left)
     return 0;
 }
 
-static char *escape_ascii(char *to, unsigned char c)
+static inline int is_plain(unsigned char c)
 {
-    static const char names[] = "btn\0fr"; /* from 0x08 */
-    *to++ = '\\';
-    if (c >= 0x08 && c <= 0x0d && names[c - 0x08]) {
-        *to++ = names[c - 0x08];
-    } else {
-        memcpy(to, "u00", 3);
-        to[3] = hex_digits[c >> 4];
-        to[4] = hex_digits[c & 15];
-        to += 5;
-    }
-    return to;
-}
-
-/* One byte that is not plain, or one UTF-8 sequence. Returns how many bytes were taken. */
-static size_t escape_other(char **to, const char *at, size_t left)
-{
-    unsigned char c = (unsigned char)*at;
-    if (c < 0x80) {
-        *to = escape_ascii(*to, c);
-        return 1;
-    }
-    size_t n = json_utf8_len((const unsigned char *)at, left);
-    memcpy(*to, n ? at : "\xef\xbf\xbd", n ? n : 3);
-    *to += n ? n : 3;
-    return n ? n : 1;
-}
-
-static inline size_t escape_one(char **to, const char *at, size_t left)
-{
-    if (*at != '"' && *at != '\\')
-        return escape_other(to, at, left);
-    (*to)[0] = '\\';
-    (*to)[1] = *at;
-    *to += 2;
-    return 1;
-}
-
-size_t json_plain_len(const char *bytes, size_t len)
-{
-    size_t at = 0;
-    for (; at + 8 <= len; at += 8) {
-        uint64_t special = special8(load8(bytes + at));
-        if (special)
-            return at + (size_t)__builtin_ctzll(special) / 8;
-    }
-    while (at < len && is_plain((unsigned char)bytes[at]))
-        at++;
-    return at;
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
 bool json_is_plain(const char *bytes, size_t len, size_t n_quotes)
@@ -193,22 +57,6 @@ bool json_is_plain(const char *bytes, size_t len, size_t n_quotes)
             return false;
     }
     return n == n_quotes;
-}
-
-char *json_escape_at(char *to, const char *bytes, size_t len)
-{
-    const char *end = bytes + len;
-    while (bytes < end) {
-        size_t left = (size_t)(end - bytes), step = left < STEP ? left : STEP;
-        block v = load(bytes, left);
-        store(to, v);
-        size_t n = n_plain(v, step);
-        to += n;
-        bytes += n;
-        if (n < step)
-            bytes += escape_one(&to, bytes, left - n);
-    }
-    return to;
 }
 
 void json_escape(struct buf *out, const char *bytes, size_t len)

@@ -14,8 +14,15 @@
  * 6 * len. */
 void json_escape(struct buf *out, const char *bytes, size_t len);
 /* The same at `to`, where there is room for 6 * len + JSON_SLACK bytes. Returns the end of what was written. */
-enum { JSON_SLACK = 16 };
+enum { JSON_SLACK = 64 };
 char *json_escape_at(char *to, const char *bytes, size_t len);
+/* The ways to do that, the plain one first, the one that is taken last of those that are usable; behind them one without a name. */
+struct json_escaper {
+    const char *name;
+    bool (*is_usable)(void); /* on this processor */
+    char *(*escape_at)(char *to, const char *bytes, size_t len);
+};
+const struct json_escaper *json_escapers(void);
 
 /* How many bytes at the beginning need no escape and are ASCII. */
 size_t json_plain_len(const char *bytes, size_t len);
