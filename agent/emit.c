@@ -27,7 +27,18 @@ struct ready *ready_next(struct weave *weave)
         for (size_t i = weave->n_ready; i < weave->cap_ready; i++)
             weave->ready[i].json = (struct buf)BUF_INIT;
     }
+    weave->ready[weave->n_ready].lent = NULL;
     return &weave->ready[weave->n_ready++];
+}
+
+void ready_keep(struct ready *ready)
+{
+    if (!ready->lent)
+        return;
+    buf_clear(&ready->json);
+    buf_append(&ready->json, ready->lent, ready->lent_len);
+    ready->lent = NULL;
+    ready->offer.bytes = ready->json.data;
 }
 
 void ready_offer(struct ready *ready, uint64_t token, unsigned route, uint32_t order_key,
@@ -35,8 +46,8 @@ void ready_offer(struct ready *ready, uint64_t token, unsigned route, uint32_t o
 {
     ready->token = token;
     ready->has_span = false;
-    ready->offer = (struct out_event) {.bytes = ready->json.data,
-                                       .len = ready->json.len,
+    ready->offer = (struct out_event) {.bytes = ready->lent ? ready->lent : ready->json.data,
+                                       .len = ready->lent ? ready->lent_len : ready->json.len,
                                        .time_ms = read_ns / NS_PER_MS,
                                        .order_key = order_key,
                                        .route = route};

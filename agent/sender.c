@@ -174,6 +174,7 @@ static bool offer(struct sender *sender)
     if (sender->output->send(sender->self, &ready->offer, token, &err)) {
         place->is_out = false;
         sender->win.n_out--;
+        ready_keep(ready);
         return false;
     }
     sender->stats.bytes_sent += ready->offer.len;
@@ -220,11 +221,12 @@ static void pump(void *arg)
             return;
         }
         int rc = need_item(sender);
-        if (rc > 0)
-            weave_line(sender);
         if (rc == 0)
             finish(sender);
         if (rc <= 0)
+            return;
+        weave_line(sender);
+        if (!offer_all(sender)) /* at once: it may be in memory of the output's */
             return;
     }
     loop_defer(sender->conf.loop, &sender->pump);

@@ -138,6 +138,8 @@ struct strand {
 /* Events that the output has not taken yet, in order. */
 struct ready {
     struct buf json;
+    char *lent; /* where the event is instead, in memory of the output's; NULL = it is in json */
+    size_t lent_len;
     uint64_t token;
     struct out_event offer;
     struct out_span span;
@@ -301,8 +303,10 @@ void sender_begin_encoder(struct sender *sender, struct encoder *enc, unsigned r
                           const struct source *src, int64_t read_ns);
 /* Events of one path stay in order. */
 uint32_t order_key_of(const struct source *src);
-/* One more behind those that are ready; its json is to be filled. */
+/* One more behind those that are ready; its json is to be filled, or what is lent to it. */
 struct ready *ready_next(struct weave *weave);
+/* Out of memory of the output's, which is not ours for long. */
+void ready_keep(struct ready *ready);
 void ready_offer(struct ready *ready, uint64_t token, unsigned route, uint32_t order_key,
                  int64_t read_ns);
 /* Remember where the lines of the item at hand come from, for records that are held back. */

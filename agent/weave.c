@@ -167,6 +167,21 @@ static void skip_mark(uint64_t offset, const char **text, size_t *len)
     *len -= 3;
 }
 
+/* In memory of the output's, if it has some. */
+static bool encode_line(struct sender *sender, struct ready *ready, const char *text, size_t len,
+                        uint64_t offset, bool is_cut)
+{
+    const struct encoder *enc = &sender->weave.encoder;
+    ready->lent = sender->output->memory
+                      ? sender->output->memory(sender->self, encoder_room(enc, len))
+                      : NULL;
+    if (!ready->lent)
+        return encoder_line(enc, text, len, offset, is_cut, &ready->json);
+    char *end = encoder_line_at(enc, text, len, offset, &is_cut, ready->lent);
+    ready->lent_len = (size_t)(end - ready->lent);
+    return is_cut;
+}
+
 /* As it is where it is an event already. */
 static void encode_plain(struct sender *sender, struct ready *ready, const struct line *line,
                          bool is_cut)
@@ -181,8 +196,7 @@ static void encode_plain(struct sender *sender, struct ready *ready, const struc
         return;
     }
     skip_mark(offset, &text, &len);
-    sender->stats.lines_truncated +=
-        encoder_line(&weave->encoder, text, len, offset, is_cut, &ready->json);
+    sender->stats.lines_truncated += encode_line(sender, ready, text, len, offset, is_cut);
 }
 
 static void plain_line(struct sender *sender, uint64_t n, const struct line *line, bool is_cut)

@@ -146,20 +146,26 @@ void buf_printf(struct buf *buf, const char *fmt, ...)
 }
 
 /* Two digits a division. */
-void buf_put_u64(struct buf *buf, uint64_t value)
+char *put_digits(char *to, uint64_t value)
 {
     static const char pairs[] =
         "00010203040506070809101112131415161718192021222324252627282930313233"
         "34353637383940414243444546474849505152535455565758596061626364656667"
         "68697071727374757677787980818283848586878889909192939495969798"
         "99";
-    char digits[20];
+    char digits[DIGITS_MAX];
     char *at = digits + sizeof digits;
     for (; value >= 10; value /= 100)
         memcpy(at -= 2, pairs + 2 * (value % 100), 2);
     if (value > 0 || at == digits + sizeof digits)
         *--at = (char)('0' + value);
-    buf_append(buf, at, (size_t)(digits + sizeof digits - at));
+    return mempcpy(to, at, (size_t)(digits + sizeof digits - at));
+}
+
+void buf_put_u64(struct buf *buf, uint64_t value)
+{
+    buf_reserve(buf, DIGITS_MAX);
+    buf->len = (size_t)(put_digits(buf->data + buf->len, value) - buf->data);
 }
 
 const char *buf_str(struct buf *buf)

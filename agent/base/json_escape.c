@@ -179,9 +179,9 @@ static inline void vector_store(char *to, vector v)
 /* Narrowed to four bits a byte, which is what NEON has for a mask. */
 static inline size_t vector_plain(vector v, size_t left)
 {
-    uint8x16_t special = vorrq_u8(vcltq_s8(vreinterpretq_s8_u8(v), vdupq_n_s8(0x20)),
-                                  vorrq_u8(vceqq_u8(v, vdupq_n_u8('"')),
-                                           vceqq_u8(v, vdupq_n_u8('\\'))));
+    uint8x16_t special =
+        vorrq_u8(vcltq_s8(vreinterpretq_s8_u8(v), vdupq_n_s8(0x20)),
+                 vorrq_u8(vceqq_u8(v, vdupq_n_u8('"')), vceqq_u8(v, vdupq_n_u8('\\'))));
     uint64_t bits =
         vget_lane_u64(vreinterpret_u64_u8(vshrn_n_u16(vreinterpretq_u16_u8(special), 4)), 0);
     size_t n = bits ? (size_t)__builtin_ctzll(bits) / 4 : sizeof v;
@@ -263,8 +263,8 @@ WITH_AVX2 static char *escape_avx2(char *to, const char *at, size_t len)
 WITH_VBMI2 static inline char *put_quoted(char *to, __m256i v, uint32_t quoted, size_t n)
 {
     const uint64_t odd = 0xaaaaaaaaaaaaaaaa;
-    __m512i pairs = _mm512_or_si512(_mm512_slli_epi16(_mm512_cvtepu8_epi16(v), 8),
-                                    _mm512_set1_epi16('\\'));
+    __m512i pairs =
+        _mm512_or_si512(_mm512_slli_epi16(_mm512_cvtepu8_epi16(v), 8), _mm512_set1_epi16('\\'));
     uint64_t kept = _bzhi_u64(_pdep_u64(quoted, ~odd) | odd, (unsigned)(2 * n));
     _mm512_storeu_si512(to, _mm512_maskz_compress_epi8(kept, pairs));
     return to + _mm_popcnt_u64(kept);

@@ -15,6 +15,7 @@
 #include <posta/json.h>
 #include <posta/loop.h>
 
+#include <endian.h>
 #include <stdio.h>
 #include <sys/sysmacros.h>
 
@@ -99,10 +100,22 @@ void encoder_begin(struct encoder *enc, const struct event_agent *agent,
     enc->limit_bytes = input->limit_bytes;
 }
 
-static void put_hex(char *at, uint64_t offset)
+/* Eight digits at once: a byte for each four bits, then '0' or 'a' - 10 is added to each. */
+static void put_hex8(char *at, uint32_t value)
 {
-    for (int i = OFFSET_DIGITS - 1; i >= 0; i--, offset >>= 4)
-        at[i] = "0123456789abcdef"[offset & 15];
+    const uint64_t ones = 0x0101010101010101;
+    uint64_t v = ((uint64_t)value << 16 | value) & 0x0000ffff0000ffff;
+    v = (v << 8 | v) & 0x00ff00ff00ff00ff;
+    v = (v << 4 | v) & ones * 0x0f;
+    uint64_t letters = (v + ones * 6) >> 4 & ones;
+    v = htobe64(v + ones * '0' + letters * ('a' - 10 - '0'));
+    memcpy(at, &v, sizeof v);
+}
+
+static void put_hex(char at[static OFFSET_DIGITS], uint64_t offset)
+{
+    put_hex8(at + OFFSET_DIGITS - 8, (uint32_t)offset);
+    put_hex8(at, (uint32_t)(offset >> 16)); /* four of them once more */
 }
 
 /* In both ids. */
@@ -119,23 +132,36 @@ void encoder_id(const struct encoder *enc, uint64_t offset, char *id)
     put_hex(id + SOURCE_KEY_LEN, offset);
 }
 
-bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut,
-                  struct buf *out)
+size_t encoder_room(const struct encoder *enc, size_t len)
 {
+    len = len < enc->limit_bytes ? len : enc->limit_bytes;
+    return enc->head.len + 6 * len + JSON_SLACK + enc->tail.len + BETWEEN_MAX;
+}
+
+char *encoder_line_at(const struct encoder *enc, const char *text, size_t len, uint64_t offset,
+                      bool *is_cut, char *to)
+{
+    char *head = to;
     if (len > enc->limit_bytes) {
         len = enc->limit_bytes;
-        is_cut = true;
+        *is_cut = true;
     }
-    buf_clear(out);
-    buf_reserve(out, enc->head.len + 6 * len + JSON_SLACK + enc->tail.len + BETWEEN_MAX);
-    char *to = mempcpy(out->data, enc->head.data, enc->head.len);
-    put_offset_digits(enc, out->data, offset);
+    to = mempcpy(head, enc->head.data, enc->head.len);
+    put_offset_digits(enc, head, offset);
     to = json_escape_at(to, text, len);
-    to = stpcpy(to, is_cut ? "\",\"log\":{\"flags\":[\"truncated\"],\"offset\":"
-                           : "\",\"log\":{\"offset\":");
-    out->len = (size_t)(to - out->data);
-    buf_put_u64(out, offset);
-    buf_append(out, enc->tail.data, enc->tail.len);
+    to = stpcpy(to, *is_cut ? "\",\"log\":{\"flags\":[\"truncated\"],\"offset\":"
+                            : "\",\"log\":{\"offset\":");
+    to = put_digits(to, offset);
+    return mempcpy(to, enc->tail.data, enc->tail.len);
+}
+
+bool encoder_line(const struct encoder *enc, const char *text, size_t len, uint64_t offset,
+                  bool is_cut, struct buf *out)
+{
+    buf_clear(out);
+    buf_reserve(out, encoder_room(enc, len));
+    char *end = encoder_line_at(enc, text, len, offset, &is_cut, out->data);
+    out->len = (size_t)(end - out->data);
     return is_cut;
 }
 

@@ -85,8 +85,12 @@ void encoder_begin(struct encoder *enc, const struct event_agent *agent,
 
 /* Replace out's content by the event of one line, which begins at this offset of the file. is_cut: the line
  * went on behind text. Returns true if it was cut, here or before. */
-bool encoder_line(struct encoder *enc, const char *text, size_t len, uint64_t offset, bool is_cut,
-                  struct buf *out);
+bool encoder_line(const struct encoder *enc, const char *text, size_t len, uint64_t offset,
+                  bool is_cut, struct buf *out);
+/* The same at `to`, where there is room for encoder_room bytes. Returns its end. is_cut: in and out. */
+size_t encoder_room(const struct encoder *enc, size_t len);
+char *encoder_line_at(const struct encoder *enc, const char *text, size_t len, uint64_t offset,
+                      bool *is_cut, char *to);
 /* The same of a record. Its time, if it has one, is the event's, and the time of reading goes to event.created. */
 bool encoder_record(struct encoder *enc, const struct record *rec, struct buf *out);
 /* The id of what begins at this offset: 32 hex digits, no NUL. */

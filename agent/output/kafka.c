@@ -164,12 +164,24 @@ static rd_kafka_resp_err_t send_message(struct kafka *kafka, const struct out_ev
     return code;
 }
 
+/* Events that go as they are are made where librdkafka takes them from. */
+static char *kafka_memory(void *self, size_t bytes)
+{
+    struct kafka *kafka = self;
+    const struct kafka_settings *set = &kafka->set;
+    if (!kafka->producer || set->pack_bytes || kafka->shape.codec || set->pretty ||
+        set->escape_html)
+        return NULL;
+    return arena_room(kafka->producer->arena, bytes);
+}
+
 static int kafka_send(void *self, const struct out_event *ev, uint64_t token, struct err *err)
 {
     struct kafka *kafka = self;
     struct kafka_message msg;
     if (!takes(kafka) || is_worn_out(kafka))
         return busy(kafka, err);
+    arena_expect(kafka->producer->arena, ev->bytes);
     const char *why = kafka_shape(kafka, ev, &msg);
     if (why)
         return refuse(kafka, ev, NULL, token, why, NULL, err);
@@ -267,6 +279,7 @@ const struct output kafka_output = {
     .peers = kafka_peers,
     .check = kafka_check,
     .open = kafka_open,
+    .memory = kafka_memory,
     .send = kafka_send,
     .test = kafka_test,
     .wants_spans = kafka_wants_spans,

@@ -1,8 +1,8 @@
 /* kafka_arena.c: the memory of messages that are on their way, in blocks; librdkafka is lent it instead of making a copy of its own
  * for each message, which costs an allocation and a walk over fresh memory.
  *
- * Happy path: a message is laid behind the one before, in the block in use; a block is free again when the last of its messages
- * is given back. The block that was free last is used first: it is still in the processor's cache.
+ * Happy path: a message is made, or laid, behind the one before, in the block in use; a block is free again when the last of its
+ * messages is given back. The block that was free last is used first: it is still in the processor's cache.
  * Failure modes: no block is free, or a message is too large: NULL, and librdkafka makes its copy. A few messages that stay hold
  * their blocks.
  * On close: all of it goes; librdkafka must be done with the instance.
@@ -23,6 +23,7 @@ struct arena {
     unsigned in_use;                   /* the block that is being filled */
     size_t used;                       /* of it, bytes */
     unsigned n_touched;                /* blocks that may hold memory, from the first one on */
+    char *room;                        /* where a message is being made; NULL = none is */
     uint16_t *lent_of, *free;          /* messages lent of each block; a stack of blocks */
 };
 
@@ -86,16 +87,41 @@ static bool next_block(struct arena *arena)
     return true;
 }
 
-const void *arena_lend(struct arena *arena, const void *bytes, size_t len)
+static size_t taken_by(size_t len)
 {
-    size_t taken = (len + ALIGN_BYTES) / ALIGN_BYTES * ALIGN_BYTES; /* never nothing */
+    return (len + ALIGN_BYTES) / ALIGN_BYTES * ALIGN_BYTES; /* never nothing */
+}
+
+/* Where the next message goes. */
+static char *place_for(struct arena *arena, size_t len)
+{
     if (len > ARENA_MESSAGE_MAX_BYTES)
         return NULL;
-    if (arena->used + taken > ARENA_BLOCK_BYTES && !next_block(arena))
+    if (arena->used + taken_by(len) > ARENA_BLOCK_BYTES && !next_block(arena))
         return NULL;
-    char *at = arena->base + (size_t)arena->in_use * ARENA_BLOCK_BYTES + arena->used;
-    memcpy(at, bytes, len);
-    arena->used += taken;
+    return arena->base + (size_t)arena->in_use * ARENA_BLOCK_BYTES + arena->used;
+}
+
+char *arena_room(struct arena *arena, size_t len)
+{
+    return arena->room = place_for(arena, len);
+}
+
+void arena_expect(struct arena *arena, const void *bytes)
+{
+    if (arena->room != bytes)
+        arena->room = NULL;
+}
+
+const void *arena_lend(struct arena *arena, const void *bytes, size_t len)
+{
+    char *at = arena->room ? arena->room : place_for(arena, len);
+    if (!at || (arena->room && at != bytes))
+        return NULL;
+    if (at != bytes)
+        memcpy(at, bytes, len);
+    arena->room = NULL;
+    arena->used += taken_by(len);
     arena->lent_of[arena->in_use]++;
     arena->n_lent++;
     return at;

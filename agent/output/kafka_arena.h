@@ -12,7 +12,12 @@ struct arena;
 struct arena *arena_new(size_t limit_bytes);
 void arena_free(struct arena *arena); /* NULL is fine */
 
-/* A copy, until it is given back. NULL: there is no room, or it is too large. */
+/* Where a message of so many bytes at most may be made that is lent next. NULL: there is no room, or it is too large. */
+char *arena_room(struct arena *arena, size_t len);
+/* What is lent next lies there: if that is not the room, the room is not used. */
+void arena_expect(struct arena *arena, const void *bytes);
+/* What was made in the room, or a copy; until it is given back. NULL: there is no room, or it is too large; or something else
+ * is being made in the room. */
 const void *arena_lend(struct arena *arena, const void *bytes, size_t len);
 /* Bytes that are not of it: nothing happens. */
 void arena_give_back(struct arena *arena, const void *bytes);

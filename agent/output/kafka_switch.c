@@ -55,11 +55,13 @@ static void give_up(struct kafka *kafka, const char *why)
 void kafka_take_over(struct kafka *kafka, struct producer *next)
 {
     bool is_owing = !kafka_is_drained(kafka) || kafka->must_replace;
+    bool has_parcel = kafka->parcels.is_open; /* it is forgotten */
     kafka_txn_stop(kafka);
     kafka_drop_producer(kafka);
     kafka->must_replace = false;
     kafka_adopt(kafka, next);
-    if (is_owing && !kafka->txn.is_used) /* else what has become of the transaction decides */
+    /* What has become of a transaction decides itself. */
+    if (is_owing ? !kafka->txn.is_used : has_parcel)
         kafka_again(kafka);
     kafka_release(kafka);
 }

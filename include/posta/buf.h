@@ -30,6 +30,9 @@ void buf_putc(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Decimal, without stdio: for the per-line path. */
 void buf_put_u64(struct buf *buf, uint64_t value);
+/* The same at `to`, where there is room for DIGITS_MAX. Returns the end of what was written. */
+enum { DIGITS_MAX = 20 };
+char *put_digits(char *to, uint64_t value);
 /* Terminates (not counted in len) and returns data; borrowed until the next change. */
 const char *buf_str(struct buf *buf);
 static inline void buf_clear(struct buf *buf)

@@ -108,6 +108,9 @@ struct output {
     /* Check everything that can be known without the network: files, certificates, words. */
     int (*check)(void *self, const struct output_env *env, struct err *err);
     int (*open)(void *self, const struct output_env *env, struct err *err);
+    /* Memory in which the next event may be made, of so many bytes at least: if it is offered from there, before any other
+     * call and before the loop goes on, the output may keep it without a copy. NULL, also as the result: there is none. */
+    char *(*memory)(void *self, size_t bytes);
     /* 0 = accepted; -1 AGAIN = busy, wait for room; REFUSED is a verdict, given before it returns 0. */
     int (*send)(void *self, const struct out_event *ev, uint64_t token, struct err *err);
     /* Connect for real and print what is found, step by step. */
