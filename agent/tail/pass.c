@@ -2,7 +2,7 @@
  * nothing, however much of it there is. */
 #include "follow.h"
 
-#define TICK_NS        (5 * NS_PER_MS)
+#define TICK_NS        (4 * NS_PER_MS) /* two fit in the usual linger: a batch has the lines of two */
 #define RETRY_NS       (1 * NS_PER_S)
 #define FAILED_WAIT_NS (60 * NS_PER_S)
 enum { PASS_BUDGET_BYTES = 1024 * 1024, HOT_FILES_MAX = 16 };

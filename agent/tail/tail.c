@@ -3,7 +3,7 @@
  * Happy path: an event marks a file or a folder and defers one pass (pass.c); the pass walks the patterns if folders came or
  * went, looks at marked folders, reads marked files, older generations first, looks for the end of rotated ones, and makes
  * room where posta rotates.
- * While files grow they are read by the clock, every 5 ms, and the kernel is told to be silent about growth in that
+ * While files grow they are read by the clock, every 4 ms, and the kernel is told to be silent about growth in that
  * folder (a wake-up for each write would cost more than the reading); renames and new files are still told at once.
  * When a tick finds nothing, growth is told again and everything in the folder is read once more, so nothing falls between.
  * Failure modes: lost events: all folders and files are looked at. No inotify, or a file system that others may write to
