@@ -127,6 +127,21 @@ in_transactions() {
     nothing_is_wrong "changed in transactions"
 }
 
+# A message that is still open when the change begins goes by the new connection.
+packed() {
+    local i
+    fresh
+    put_pair posta ca
+    certs_config "  pack: 32KB"
+    start_posta_and_wait
+    write_lines 20000
+    for ((i = 1; i <= 6; i++)); do
+        if ((i % 2)); then put_pair renewed; else put_pair posta; fi
+        is_renewed "with several events in a message, $i" "$i"
+    done
+    nothing_is_wrong "changed while messages are open"
+}
+
 kept_out() {
     fresh
     put_pair posta ca
@@ -229,6 +244,7 @@ chains() {
 renamed
 swapped
 in_transactions
+packed
 kept_out
 away
 ending
