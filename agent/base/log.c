@@ -112,11 +112,17 @@ static uint32_t hash_of(const char *text)
     return hash | 1;
 }
 
-/* For callers without a place of their own: one slot a text. */
+/* For callers without a place of their own: that of the text, or of the one that was said longest ago. */
 static struct log_limit *slot_of(uint32_t hash)
 {
     static struct log_limit slots[64];
-    return &slots[hash % (sizeof slots / sizeof *slots)];
+    struct log_limit *oldest = slots;
+    for (struct log_limit *slot = slots; slot < slots + sizeof slots / sizeof *slots; slot++) {
+        if (slot->text_hash == hash)
+            return slot;
+        oldest = slot->last_ns < oldest->last_ns ? slot : oldest;
+    }
+    return oldest;
 }
 
 void log_limited(struct log_limit *limit, int64_t interval_ns, enum log_level level,

@@ -167,6 +167,17 @@ static void other_sizes_are_no_other_message(void **state)
                   "2023-11-14T22:13:21.002Z WARN  a: 1 bytes in 9app\n");
 }
 
+static void fifty_texts_without_a_place_are_said_once_each(void **state)
+{
+    struct buf want = BUF_INIT;
+    for (int i = 0; i < 100; i++)
+        log_limited(NULL, NS_PER_S, LOG_WARN, "a", "file.%d is full", i % 50);
+    for (int i = 0; i < 50; i++)
+        buf_printf(&want, "2023-11-14T22:13:21.002Z WARN  a: file.%d is full\n", i);
+    assert_logged(state, buf_str(&want));
+    buf_free(&want);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -180,6 +191,7 @@ int main(void)
         CASE(a_changed_message_is_said_at_once_without_the_others_count),
         CASE(a_message_without_a_place_has_one_of_its_own),
         CASE(other_sizes_are_no_other_message),
+        CASE(fifty_texts_without_a_place_are_said_once_each),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
