@@ -23,8 +23,8 @@ OBJ := $(SRC:%.c=$(BUILD)/%.o)
 LIB := $(filter-out $(BUILD)/agent/main.o,$(OBJ))
 HDR := $(sort $(wildcard include/posta/*.h agent/*.h agent/*/*.h))
 
-.PHONY: all posta demo test test-debian13 unit check check-layers check-format check-docs check-static check-k8s check-instructions k8s-examples asan tsan fuzz \
-        bench bench-all bench-docs bench-bin bench-parse soak install docs clean setup-build setup-test setup-demo setup-check setup-bench tools
+.PHONY: all posta demo test test-debian13 test-arm64 unit check check-layers check-format check-docs check-static check-k8s check-instructions k8s-examples asan tsan fuzz \
+        bench bench-all bench-docs bench-bin bench-parse bench-soak soak install docs clean setup-build setup-test setup-demo setup-check setup-bench tools
 
 all: setup-build
 	$(Q)$(MAKE) --no-print-directory -j2 posta
@@ -88,6 +88,10 @@ tsan: setup-test
 # Built and tested with the libraries of Debian 13, in a root of its own; downloads packages, needs root.
 test-debian13: setup-test
 	$(Q)tests/debian13.sh
+
+# Built for arm64 and tested there, emulated; downloads packages, needs root.
+test-arm64: setup-test
+	$(Q)tests/arm64.sh
 
 # ---- fuzzing: FUZZ_SECONDS for each target, on top of the corpus that is kept ----
 
@@ -165,6 +169,11 @@ bench-bin: $(BENCH_BIN)
 bench bench-all bench-docs: setup-bench
 	$(Q)$(MAKE) --no-print-directory -j2 posta tools bench-bin
 	$(Q)BUILD=$(BUILD) bench/all.sh $(@:bench-%=%)
+
+# Is memory flat over a hundred million lines? Seven minutes.
+bench-soak: setup-bench
+	$(Q)$(MAKE) --no-print-directory -j2 posta tools bench-bin
+	$(Q)BUILD=$(BUILD) bench/soak.sh
 
 # What a line costs as a plain event and through each parser; numbers are kept in bench/parse.md.
 bench-parse: setup-bench

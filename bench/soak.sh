@@ -12,7 +12,7 @@ TENTH_S=$(awk -v n="$LINES_N" -v r="$RATE" 'BEGIN { printf "%.2f", n / r / 10 }'
 mb_of() { awk -v key="$1:" '$1 == key { printf "%.1f", $2 / 1024 }' "/proc/$POSTA/status"; } # KEY
 cpu_us() { awk -v hz="$(getconf CLK_TCK)" '{ printf "%.0f", ($14 + $15) * 1e6 / hz }' "/proc/$POSTA/stat"; }
 spool_mb() { du -sm "$STATE" | cut -f1; }
-show() { row "$1" "$(mb_of VmRSS)" "$(mb_of RssAnon)" "$(mb_of VmHWM)" "$(spool_mb)" "$(ls "/proc/$POSTA/fd" | wc -l)"; } # LINES
+show() { row "$1" "$(mb_of VmRSS)" "$(mb_of RssAnon)" "$(mb_of VmHWM)" "$(spool_mb)" "$(find "/proc/$POSTA/fd" -type l | wc -l)"; } # LINES
 
 : >"$LOG"
 start_sink -e "$LINES_N"

@@ -36,16 +36,9 @@ clean_up() {
 # ---- the root ----
 
 make_root() {
-    local uri options
-    [[ ! -x $ROOT/usr/bin/gcc ]] || return 0
-    [[ $(id -u) == 0 ]] || skip "only root can make and enter a root folder"
-    command -v mmdebstrap >/dev/null || apt-get install -y -qq mmdebstrap >/dev/null 2>&1 || skip "mmdebstrap is missing"
-    uri=$(mirror)
-    [[ -n $uri ]] || skip "apt of this system names no Debian mirror"
-    mapfile -t options < <(mirror_options)
+    local why
     say "packages of $SUITE come from the mirror of this system"
-    mmdebstrap --quiet --variant=apt "${options[@]}" --include="$PACKAGES" "$SUITE" "$ROOT" "$uri" >"$WORK/log" 2>&1 ||
-        skip "the packages cannot be had: $(tail -n 1 "$WORK/log")"
+    why=$(debian_root "$SUITE" "$ROOT" "$PACKAGES") || skip "$why"
 }
 
 # inside COMMAND: in the root, with the source to read, /build to write, and this system's kernel file systems

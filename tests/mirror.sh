@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# mirror.sh: where this system's own Debian packages come from, for who makes the root of another Debian. To be sourced.
+# mirror.sh: the root of another Debian, of packages from where this system's own come from. To be sourced.
 
 # Prints the address; nothing if apt names none.
 mirror() {
@@ -15,4 +15,18 @@ mirror_options() {
         eval "$(apt-config shell PROXY "Acquire::$scheme::Proxy")"
         [[ -z $PROXY ]] || printf -- '--aptopt=Acquire::%s::Proxy "%s"\n' "$scheme" "$PROXY"
     done
+}
+
+# In ROOT, where it is not there yet; prints why it cannot be made. More options: those of mmdebstrap.
+debian_root() { # SUITE ROOT PACKAGES [OPTION...]
+    local suite=$1 root=$2 packages=$3 uri options log
+    shift 3
+    [[ ! -x $root/usr/bin/apt-get ]] || return 0
+    [[ $(id -u) == 0 ]] || { echo "only root can make and enter a root folder" && return 1; }
+    command -v mmdebstrap >/dev/null || apt-get install -y -qq mmdebstrap >/dev/null 2>&1 || { echo "mmdebstrap is missing" && return 1; }
+    uri=$(mirror)
+    [[ -n $uri ]] || { echo "apt of this system names no Debian mirror" && return 1; }
+    mapfile -t options < <(mirror_options)
+    log=$(mmdebstrap --quiet --variant=apt "$@" "${options[@]}" --include="$packages" "$suite" "$root" "$uri" 2>&1) ||
+        { echo "the packages cannot be had: ${log##*$'\n'}" && return 1; }
 }

@@ -49,7 +49,7 @@ int sim_unlink(const char *path)
 {
     const char *own = sim_path(path);
     if (!own)
-        return (int)syscall(SYS_unlink, path);
+        return (int)syscall(SYS_unlinkat, AT_FDCWD, path, 0);
     int i = names_find(&sim->now, own);
     if (i < 0)
         return sim_refuse(ENOENT);
@@ -63,7 +63,7 @@ int sim_mkdir(const char *path, mode_t mode)
 {
     const char *own = sim_path(path);
     if (!own)
-        return (int)syscall(SYS_mkdir, path, mode);
+        return (int)syscall(SYS_mkdirat, AT_FDCWD, path, mode);
     if (!*own || names_find(&sim->now, own) >= 0)
         return sim_refuse(EEXIST);
     int inode = sim_create(own);
@@ -76,14 +76,15 @@ int sim_mkdir(const char *path, mode_t mode)
 /* Is for empty ones only; nobody removes others here. */
 int sim_rmdir(const char *path)
 {
-    return sim_path(path) ? sim_unlink(path) : (int)syscall(SYS_rmdir, path);
+    return sim_path(path) ? sim_unlink(path)
+                          : (int)syscall(SYS_unlinkat, AT_FDCWD, path, AT_REMOVEDIR);
 }
 
 int sim_access(const char *path, int mode)
 {
     const char *own = sim_path(path);
     if (!own)
-        return (int)syscall(SYS_access, path, mode);
+        return (int)syscall(SYS_faccessat, AT_FDCWD, path, mode);
     return !*own || names_find(&sim->now, own) >= 0 ? 0 : sim_refuse(ENOENT);
 }
 
@@ -100,7 +101,7 @@ int sim_stat(const char *path, struct stat *st)
 {
     const char *own = sim_path(path);
     if (!own)
-        return (int)syscall(SYS_stat, path, st);
+        return fstatat(AT_FDCWD, path, st, 0);
     int i = names_find(&sim->now, own);
     return i < 0 ? sim_refuse(ENOENT) : sim_fill_stat(&sim->inode[sim->now.at[i].inode], st);
 }
