@@ -10,6 +10,8 @@
  * takes one for full by bytes when they do not all fit in it, and what is left over waits behind it. One that is large by bytes is
  * not filled, and goes when its linger is over.
  * How many partitions there are is not known before the first event: it goes alone, and asks.
+ * The first batch of an instance goes alone, until it has arrived: brokers that know nothing of a producer yet take any number for its first,
+ * so that a second batch would be taken though the first was refused, and its events would overtake those that are sent again.
  * Failure modes: the time is guessed wrong: librdkafka looks again for so long, or the next batch comes later by it. Reports of no
  * partition, as the topic is gone, are passed over; when the last event of the topic has its report, all is counted anew.
  * On close: with its instance.
@@ -24,7 +26,8 @@
 #define MARGIN_NS(pace)   ((pace)->linger_ns / 4)
 #define EARLY_LOOK_MIN_NS INT64_C(5000000)
 #define EARLY_LOOK_MAX_NS INT64_C(500000000)
-enum { FLIGHTS_IN_MEAN = 8 };
+/* BATCH_OVERHEAD: what a batch takes beside its records, and its request, at most; 61 bytes are the head of a batch. */
+enum { FLIGHTS_IN_MEAN = 8, BATCH_OVERHEAD = 512 };
 
 struct flow *flow_new(struct flow **all, bool is_reachable_only)
 {
@@ -106,7 +109,8 @@ static size_t wire_bytes(const struct flow_pace *pace, size_t len)
 
 static bool is_too_much(const struct flow_lane *lane, const struct flow_pace *pace, size_t len)
 {
-    return lane->n_forming > 0 && lane->forming_bytes + wire_bytes(pace, len) > pace->batch_bytes;
+    size_t bytes = BATCH_OVERHEAD + lane->forming_bytes + wire_bytes(pace, len);
+    return lane->n_forming > 0 && bytes > pace->batch_bytes;
 }
 
 /* Is the number known by now? Less and less often: brokers may be away. */
@@ -127,7 +131,8 @@ int64_t flow_opens_ns(struct flow *flow, const struct flow_pace *pace, uint32_t 
     settle(lane, pace, now_ns);
     if (lane->n_flying == 0)
         return is_too_much(lane, pace, len) ? lane->first_ns + pace->linger_ns : 0;
-    if (lane->n_forming + 1 >= pace->batch_events || is_too_much(lane, pace, len))
+    if (!lane->has_arrived || lane->n_forming + 1 >= pace->batch_events ||
+        is_too_much(lane, pace, len))
         return INT64_MAX;
     int64_t opens_ns = lane->closed_ns + pace->flight_ns - pace->linger_ns + MARGIN_NS(pace);
     return lane->n_forming > 0 || opens_ns <= now_ns ? 0 : opens_ns;
@@ -173,10 +178,13 @@ static void take_one(struct flow_lane *lane, struct flow_pace *pace, int64_t now
         land(lane, pace, now_ns);
 }
 
-void flow_reported(struct flow *flow, struct flow_pace *pace, int32_t partition, int64_t now_ns)
+void flow_reported(struct flow *flow, struct flow_pace *pace, int32_t partition, bool has_arrived,
+                   int64_t now_ns)
 {
     struct flow_lane *lane =
         partition >= 0 && partition < flow->n_lanes ? &flow->lanes[partition] : NULL;
+    if (lane)
+        lane->has_arrived |= has_arrived;
     if (lane && lane->n_flying + lane->n_forming > 0)
         take_one(lane, pace, now_ns);
     flow->n_out -= flow->n_out > 0;

@@ -21,6 +21,7 @@ struct flow_lane {
     int64_t first_ns,
         closed_ns;     /* when the first of those that form came; when the flying ones went */
     int64_t landed_ns; /* when the last flight was over */
+    bool has_arrived;  /* one event at least did, by this instance */
 };
 
 /* A topic of one instance. n_partitions may be set in any thread, all else is the loop's. */
@@ -47,7 +48,8 @@ int64_t flow_opens_ns(struct flow *flow, const struct flow_pace *pace, uint32_t 
 /* It has gone. */
 void flow_sent(struct flow *flow, const struct flow_pace *pace, uint32_t spread, size_t len,
                int64_t now_ns);
-/* One event of this partition has its report. */
-void flow_reported(struct flow *flow, struct flow_pace *pace, int32_t partition, int64_t now_ns);
+/* One event of this partition has its report, which is good or not. */
+void flow_reported(struct flow *flow, struct flow_pace *pace, int32_t partition, bool has_arrived,
+                   int64_t now_ns);
 
 #endif

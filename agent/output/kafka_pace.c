@@ -35,7 +35,7 @@ void kafka_note_given(struct kafka *kafka, const rd_kafka_topic_t *topic,
 
 void kafka_note_landed(struct kafka *kafka, const rd_kafka_message_t *msg)
 {
-    flow_reported(rd_kafka_topic_opaque(msg->rkt), &kafka->pace, msg->partition,
+    flow_reported(rd_kafka_topic_opaque(msg->rkt), &kafka->pace, msg->partition, !msg->err,
                   loop_now(kafka->env.loop));
 }
 

@@ -10,6 +10,24 @@ enum { LEN = 700 };
 static struct flow_pace pace;
 static struct flow *flow;
 
+static void use_flow(void)
+{
+    flow_free_all(flow);
+    flow = NULL;
+    flow_new(&flow, false);
+    atomic_store(&flow->n_partitions, 4);
+}
+
+/* Something has arrived in each partition. */
+static void begin_flight(void)
+{
+    for (int32_t i = 0; i < 4; i++) {
+        flow_sent(flow, &pace, (uint32_t)i, LEN, 0);
+        flow_reported(flow, &pace, i, true, 0);
+    }
+    pace.flight_ns = 0;
+}
+
 static int set_up(void **state)
 {
     (void)state;
@@ -17,9 +35,8 @@ static int set_up(void **state)
                                .batch_bytes = 1000000,
                                .overhead_bytes = 36,
                                .linger_ns = 5 * NS_PER_MS};
-    flow = NULL;
-    flow_new(&flow, false);
-    atomic_store(&flow->n_partitions, 4);
+    use_flow();
+    begin_flight();
     return 0;
 }
 
@@ -27,6 +44,7 @@ static int tear_down(void **state)
 {
     (void)state;
     flow_free_all(flow);
+    flow = NULL;
     return 0;
 }
 
@@ -43,7 +61,7 @@ static int give(uint32_t spread, int n, int64_t now_ms)
 static void report(int32_t partition, int n, int64_t now_ms)
 {
     while (n-- > 0)
-        flow_reported(flow, &pace, partition, now_ms * NS_PER_MS);
+        flow_reported(flow, &pace, partition, true, now_ms * NS_PER_MS);
 }
 
 static int64_t opens_ms(uint32_t spread, int64_t now_ms)
@@ -60,6 +78,22 @@ static void a_batch_flies_and_the_next_is_not_filled(void **state)
     report(1, 100, 12);
     assert_int_equal(pace.flight_ns, 2 * NS_PER_MS);
     assert_int_equal(give(1, 1000, 12), 1 + 99); /* it is full and goes, the one after forms */
+}
+
+/* Else the second one could be taken by the brokers though the first was not. */
+static void the_first_batch_goes_alone(void **state)
+{
+    (void)state;
+    use_flow();
+    assert_int_equal(give(1, 1000, 10), 100);
+    assert_int_equal(opens_ms(1, 500), INT64_MAX);
+    for (int i = 0; i < 100; i++)
+        flow_reported(flow, &pace, 1, false, 501 * NS_PER_MS); /* refused: as before */
+    assert_int_equal(give(1, 1000, 510), 100);
+    assert_int_equal(opens_ms(1, 600), INT64_MAX);
+    report(1, 100, 601);
+    pace.flight_ns = 0;
+    assert_int_equal(give(1, 1000, 610), 199);
 }
 
 static void partitions_do_not_wait_for_each_other(void **state)
@@ -100,7 +134,7 @@ static void what_is_not_full_goes_after_linger(void **state)
 static void a_batch_is_not_filled_by_bytes(void **state)
 {
     (void)state;
-    pace.batch_bytes = 10 * (LEN + 36) + 1;
+    pace.batch_bytes = 512 + 10 * (LEN + 36) + 1;
     assert_int_equal(give(0, 1000, 100), 10);
     assert_int_equal(opens_ms(0, 101), 105);
     assert_int_equal(give(0, 1000, 105), 10); /* the first ten have gone */
@@ -159,7 +193,7 @@ static void partitions_are_added(void **state)
     (void)state;
     assert_int_equal(give(3, 1000, 100), 199);
     atomic_store(&flow->n_partitions, 12);
-    assert_int_equal(give(11, 1000, 100), 199);
+    assert_int_equal(give(11, 1000, 100), 100); /* its first batch */
     assert_int_equal(give(3, 1000, 100), 0);
     report(100, 5, 101);
     report(-1, 5, 101);
@@ -195,7 +229,7 @@ static void model_step(struct model *model, int64_t now_us, int64_t answer_us)
 {
     if (model->n_flying > 0 && now_us >= model->lands_us) {
         for (; model->n_flying > 0; model->n_flying--)
-            flow_reported(flow, &pace, 2, now_us * 1000);
+            flow_reported(flow, &pace, 2, true, now_us * 1000);
     }
     bool is_ready = model->n_waiting >= (int)pace.batch_events ||
                     (model->n_waiting > 0 && now_us - model->came_us[0] >= pace.linger_ns / 1000);
@@ -338,6 +372,7 @@ int main(void)
 #define FLOW(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         FLOW(a_batch_flies_and_the_next_is_not_filled),
+        FLOW(the_first_batch_goes_alone),
         FLOW(partitions_do_not_wait_for_each_other),
         FLOW(far_away_the_next_forms_when_it_can_soon_go),
         FLOW(what_is_not_full_goes_after_linger),
