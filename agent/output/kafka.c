@@ -134,16 +134,21 @@ void kafka_was_sent(struct kafka *kafka, const uint64_t *tokens, uint32_t n, siz
     kafka_watch(kafka);
 }
 
+static bool gives(const struct kafka *kafka)
+{
+    return !kafka->is_held && !kafka->must_replace && kafka->producer && kafka_txn_takes(kafka);
+}
+
+/* While an instance drains it is given what was taken before, an open parcel, and nothing new is taken. */
 static bool takes(const struct kafka *kafka)
 {
-    return !kafka->is_held && !kafka->must_replace && kafka->producer &&
-           !kafka_is_draining(kafka) && kafka_txn_takes(kafka);
+    return gives(kafka) && !kafka_is_draining(kafka);
 }
 
 rd_kafka_resp_err_t kafka_give(struct kafka *kafka, const struct kafka_message *msg,
                                int64_t time_ms, uint64_t token, const struct out_span *span)
 {
-    if (!takes(kafka) || !kafka_is_open(kafka, msg))
+    if (!gives(kafka) || !kafka_is_open(kafka, msg))
         return RD_KAFKA_RESP_ERR__QUEUE_FULL;
     return kafka_produce(kafka, msg, time_ms, token, kafka_make_headers(kafka, span));
 }

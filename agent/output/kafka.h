@@ -8,6 +8,7 @@
 #include "kafka_parcel.h"
 #include "kafka_probe.h"
 #include "kafka_rules.h"
+#include "kafka_sockets.h"
 #include "kafka_txn.h"
 
 #include <librdkafka/rdkafka.h>
@@ -319,9 +320,12 @@ void kafka_refresh_token(rd_kafka_t *rk, const char *config, void *opaque);
 /* What callbacks of an instance are given; lives until it is destroyed. */
 struct client {
     struct kafka_sasl sasl; /* a copy of what tokens need */
+    struct sockets sockets;
     void *owner;
 };
 struct client *client_new(const struct kafka_settings *set, void *owner);
+/* Becomes the configuration's opaque, and keeps the sockets of the instance. */
+void client_attach(struct client *client, rd_kafka_conf_t *conf);
 void client_free(struct client *client); /* NULL is fine */
 
 /* ---- kafka_token.c ---- */

@@ -157,7 +157,7 @@ int kafka_make_member_conf(const struct kafka *kafka, const char *group, rd_kafk
         return -1;
     }
     rd_kafka_conf_set_log_cb(*out, NULL); /* what matters is in the result */
-    rd_kafka_conf_set_opaque(*out, kafka->producer->client);
+    client_attach(kafka->producer->client, *out);
     return 0;
 }
 

@@ -33,7 +33,7 @@ static int make_instance(struct kafka *kafka, struct producer *producer, struct 
     rd_kafka_conf_t *conf;
     if (kafka_make_conf(kafka, &conf, err))
         return -1;
-    rd_kafka_conf_set_opaque(conf, producer->client);
+    client_attach(producer->client, conf);
     rd_kafka_conf_set_events(conf, RD_KAFKA_EVENT_DR | RD_KAFKA_EVENT_ERROR | RD_KAFKA_EVENT_LOG |
                                        RD_KAFKA_EVENT_STATS);
     producer->rk = rd_kafka_new(RD_KAFKA_PRODUCER, conf, text, sizeof text);

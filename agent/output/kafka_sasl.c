@@ -247,6 +247,7 @@ struct client *client_new(const struct kafka_settings *set, void *owner)
     const struct kafka_sasl *sasl = &set->sasl;
     struct client *client = mem_zero(1, sizeof *client);
     client->owner = owner;
+    sockets_init(&client->sockets);
     client->sasl = (struct kafka_sasl) {.token_url = copy_text(sasl->token_url),
                                         .client_id = copy_text(sasl->client_id),
                                         .client_secret = copy_text(sasl->client_secret),
@@ -254,6 +255,12 @@ struct client *client_new(const struct kafka_settings *set, void *owner)
                                         .extensions = copy_list(&sasl->extensions),
                                         .authorities = copy_list(&sasl->authorities)};
     return client;
+}
+
+void client_attach(struct client *client, rd_kafka_conf_t *conf)
+{
+    rd_kafka_conf_set_opaque(conf, client);
+    sockets_attach(conf);
 }
 
 static void free_list(struct str_list *list)
@@ -276,5 +283,6 @@ void client_free(struct client *client)
     free(sasl->scope);
     free_list(&sasl->extensions);
     free_list(&sasl->authorities);
+    sockets_free(&client->sockets);
     free(client);
 }

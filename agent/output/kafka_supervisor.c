@@ -104,8 +104,11 @@ void kafka_adopt(struct kafka *kafka, struct producer *producer)
     }
 }
 
+/* It may be in a call that does not come back, and must not speak any more when it does. */
 void kafka_drop_producer(struct kafka *kafka)
 {
+    if (kafka->producer)
+        sockets_cut(&kafka->producer->client->sockets);
     producer_free(kafka->producer, kafka->env.loop, 0);
     kafka->producer = NULL;
     kafka->stats.in_flight = 0;
@@ -128,7 +131,7 @@ static void replace_producer(struct kafka *kafka)
     }
     kafka->is_rebatched = false;
     kafka->is_held = false;
-    if (!kafka->txn.is_used) /* else what has become of the transaction decides */
+    if (!kafka_txn_decides(kafka))
         kafka_again(kafka);
 }
 

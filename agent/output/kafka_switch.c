@@ -30,7 +30,7 @@ bool kafka_is_draining(const struct kafka *kafka)
 
 bool kafka_is_drained(const struct kafka *kafka)
 {
-    return kafka->stats.in_flight == 0 && kafka_txn_is_empty(kafka);
+    return kafka->stats.in_flight == 0 && !kafka->parcels.is_open && kafka_txn_is_empty(kafka);
 }
 
 /* ---- the end of a trial ---- */
@@ -55,13 +55,11 @@ static void give_up(struct kafka *kafka, const char *why)
 void kafka_take_over(struct kafka *kafka, struct producer *next)
 {
     bool is_owing = !kafka_is_drained(kafka) || kafka->must_replace;
-    bool has_parcel = kafka->parcels.is_open; /* it is forgotten */
     kafka_txn_stop(kafka);
     kafka_drop_producer(kafka);
     kafka->must_replace = false;
     kafka_adopt(kafka, next);
-    /* What has become of a transaction decides itself. */
-    if (is_owing ? !kafka->txn.is_used : has_parcel)
+    if (is_owing && !kafka_txn_decides(kafka))
         kafka_again(kafka);
     kafka_release(kafka);
 }
@@ -103,7 +101,7 @@ bool kafka_finish_switch(struct kafka *kafka)
 
 void kafka_switch_if_drained(struct kafka *kafka)
 {
-    if (kafka->renewal.is_proven && kafka_is_drained(kafka))
+    if (kafka->renewal.is_proven && kafka_try_parcel(kafka) && kafka_is_drained(kafka))
         kafka_finish_switch(kafka);
 }
 

@@ -97,6 +97,11 @@ bool kafka_txn_is_empty(const struct kafka *kafka)
     return !txn->is_used || (txn->state == TXN_OPEN && txn->has_claimed && !txn->has_news);
 }
 
+bool kafka_txn_decides(const struct kafka *kafka)
+{
+    return kafka->txn.pending || kafka->txn.n_tokens;
+}
+
 static void note_news(struct kafka *kafka)
 {
     if (kafka->txn.has_news)

@@ -129,6 +129,8 @@ void kafka_txn_stop(struct kafka *kafka);
 bool kafka_txn_takes(const struct kafka *kafka);
 /* Nothing is in a transaction that is not committed. Always without transactions. */
 bool kafka_txn_is_empty(const struct kafka *kafka);
+/* Is there a transaction whose outcome decides whether what has no verdict is sent again? */
+bool kafka_txn_decides(const struct kafka *kafka);
 /* An event was sent. */
 void kafka_txn_sent(struct kafka *kafka, uint64_t token, size_t len);
 /* What was sent in this transaction is to be sent again. */

@@ -101,7 +101,7 @@ static int settle_by(struct kafka *kafka, const struct txn_result *result)
         free(txn->stored);
         txn->stored = NULL;
     }
-    if (txn->pending || txn->n_tokens)
+    if (kafka_txn_decides(kafka))
         did_not_arrive(kafka);
     return 0;
 }

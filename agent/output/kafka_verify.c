@@ -279,7 +279,7 @@ static int open_reader(struct reader *reader, const struct kafka *kafka, struct 
     if (kafka_make_reader_conf(kafka, &conf, err))
         return -1;
     reader->client = client_new(&kafka->set, reader);
-    rd_kafka_conf_set_opaque(conf, reader->client);
+    client_attach(reader->client, conf);
     rd_kafka_conf_set_error_cb(conf, note_error);
     rd_kafka_conf_set_log_cb(conf, NULL); /* what matters comes as an error too */
     reader->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, text, sizeof text);

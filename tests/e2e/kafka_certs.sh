@@ -127,19 +127,20 @@ in_transactions() {
     nothing_is_wrong "changed in transactions"
 }
 
-# A message that is still open when the change begins goes by the new connection.
-packed() {
+# A message may still be open when the change begins.
+packed() { # NAME [OUTPUT_EXTRA]
     local i
     fresh
     put_pair posta ca
-    certs_config "  pack: 32KB"
+    certs_config "  pack: 32KB
+${2:-}"
     start_posta_and_wait
     write_lines 20000
     for ((i = 1; i <= 6; i++)); do
         if ((i % 2)); then put_pair renewed; else put_pair posta; fi
-        is_renewed "with several events in a message, $i" "$i"
+        is_renewed "$1, several events in a message, $i" "$i"
     done
-    nothing_is_wrong "changed while messages are open"
+    nothing_is_wrong "$1, changed while messages are open"
 }
 
 kept_out() {
@@ -244,7 +245,9 @@ chains() {
 renamed
 swapped
 in_transactions
-packed
+packed "at least once"
+packed "exactly once" "  delivery: exactly_once
+  transaction.interval: 500ms"
 kept_out
 away
 ending

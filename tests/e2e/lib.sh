@@ -21,8 +21,9 @@ cleanup() {
     ledger_balances
     [[ -n $PID ]] && kill -KILL "$PID" 2>/dev/null
     jobs -p | xargs -r kill -KILL 2>/dev/null
+    wait
     declare -F test_cleanup >/dev/null && test_cleanup
-    rm -rf "$DIR"
+    rm -rf "$DIR" 2>/dev/null || { sleep 1 && rm -rf "$DIR"; } # what a job had started may write once more
 }
 trap cleanup EXIT
 trap 'exit 1' INT TERM
