@@ -93,6 +93,9 @@ static int set_tunables(const struct kafka *kafka, rd_kafka_conf_t *conf, struct
                    set_number(conf, "message.max.bytes", s->max_message_bytes, err) ||
                    set_number(conf, "batch.num.messages", kafka_batch_events(kafka), err) ||
                    set_number(conf, "batch.size", kafka_batch_limit_bytes(kafka), err) ||
+                   set(conf, "max.in.flight.requests.per.connection",
+                       kafka->batch_bytes ? "1" : "5", /* small batches may be refused */
+                       err) ||
                    set(conf, "enable.gapless.guarantee", may_pass_over(kafka) ? "false" : "true",
                        err) ||
                    set_number(conf, "queue.buffering.max.kbytes", buffer / 1024, err) ||

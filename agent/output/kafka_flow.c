@@ -10,7 +10,7 @@
  * takes one for full by bytes when they do not all fit in it, and what is left over waits behind it. One that is large by bytes is
  * not filled, and goes when its linger is over.
  * How many partitions there are is not known before the first event: it goes alone, and asks.
- * The first batch of an instance goes alone, until it has arrived: brokers that know nothing of a producer yet take any number for its first,
+ * The first batch of an instance goes alone, until it has arrived, or for a second, as its partition may be without a leader: brokers that know nothing of a producer yet take any number for its first,
  * so that a second batch would be taken though the first was refused, and its events would overtake those that are sent again.
  * Failure modes: the time is guessed wrong: librdkafka looks again for so long, or the next batch comes later by it. Reports of no
  * partition, as the topic is gone, are passed over; when the last event of the topic has its report, all is counted anew.
@@ -24,6 +24,7 @@
 
 /* The answer comes sooner or later than the mean by that part of linger. */
 #define MARGIN_NS(pace)   ((pace)->linger_ns / 4)
+#define FIRST_ALONE_NS    INT64_C(1000000000)
 #define EARLY_LOOK_MIN_NS INT64_C(5000000)
 #define EARLY_LOOK_MAX_NS INT64_C(500000000)
 /* BATCH_OVERHEAD: what a batch takes beside its records, and its request, at most; 61 bytes are the head of a batch. */
@@ -59,16 +60,16 @@ static int known_partitions(struct flow *flow)
     return atomic_load_explicit(&flow->n_partitions, memory_order_relaxed);
 }
 
-static void count_early(struct flow *flow, int n)
+static void count_early(struct flow *flow, int n, int64_t now_ns)
 {
     struct flow_lane *lane = &flow->lanes[flow->early_spread % (uint32_t)n];
     flow->has_early = false;
-    lane->n_forming++;
-    lane->first_ns = flow->early_ns;
+    if (lane->n_forming++ == 0)
+        lane->first_ns = now_ns; /* it was not sent before, and others go with it */
 }
 
 /* NULL: what goes there is not known. */
-static struct flow_lane *lane_of(struct flow *flow, uint32_t spread)
+static struct flow_lane *lane_of(struct flow *flow, uint32_t spread, int64_t now_ns)
 {
     int n = known_partitions(flow);
     if (flow->is_reachable_only || n <= 0)
@@ -79,7 +80,7 @@ static struct flow_lane *lane_of(struct flow *flow, uint32_t spread)
             flow->lanes[flow->n_lanes] = (struct flow_lane) {.n_flying = 0};
     }
     if (flow->has_early)
-        count_early(flow, n);
+        count_early(flow, n, now_ns);
     return &flow->lanes[spread % (uint32_t)n];
 }
 
@@ -125,15 +126,16 @@ static int64_t early_look_ns(int64_t waited_ns)
 int64_t flow_opens_ns(struct flow *flow, const struct flow_pace *pace, uint32_t spread, size_t len,
                       int64_t now_ns)
 {
-    struct flow_lane *lane = lane_of(flow, spread);
+    struct flow_lane *lane = lane_of(flow, spread, now_ns);
     if (!lane)
         return flow->has_early ? now_ns + early_look_ns(now_ns - flow->early_ns) : 0;
     settle(lane, pace, now_ns);
     if (lane->n_flying == 0)
         return is_too_much(lane, pace, len) ? lane->first_ns + pace->linger_ns : 0;
-    if (!lane->has_arrived || lane->n_forming + 1 >= pace->batch_events ||
-        is_too_much(lane, pace, len))
+    if (lane->n_forming + 1 >= pace->batch_events || is_too_much(lane, pace, len))
         return INT64_MAX;
+    if (!lane->has_arrived && now_ns < lane->closed_ns + FIRST_ALONE_NS)
+        return lane->closed_ns + FIRST_ALONE_NS;
     int64_t opens_ns = lane->closed_ns + pace->flight_ns - pace->linger_ns + MARGIN_NS(pace);
     return lane->n_forming > 0 || opens_ns <= now_ns ? 0 : opens_ns;
 }
@@ -150,7 +152,7 @@ static void note_early(struct flow *flow, uint32_t spread, int64_t now_ns)
 void flow_sent(struct flow *flow, const struct flow_pace *pace, uint32_t spread, size_t len,
                int64_t now_ns)
 {
-    struct flow_lane *lane = lane_of(flow, spread);
+    struct flow_lane *lane = lane_of(flow, spread, now_ns);
     flow->n_out++;
     if (!lane) {
         note_early(flow, spread, now_ns);

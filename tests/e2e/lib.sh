@@ -21,7 +21,7 @@ cleanup() {
     ledger_balances
     [[ -n $PID ]] && kill -KILL "$PID" 2>/dev/null
     jobs -p | xargs -r kill -KILL 2>/dev/null
-    wait
+    wait 2>/dev/null
     declare -F test_cleanup >/dev/null && test_cleanup
     rm -rf "$DIR" 2>/dev/null || { sleep 1 && rm -rf "$DIR"; } # what a job had started may write once more
 }
