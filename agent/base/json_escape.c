@@ -60,6 +60,14 @@ static inline size_t escape_one(char **to, const char *at, size_t left)
     return 1;
 }
 
+/* A block of so many bytes was laid at *to, and n of them are plain: go behind those, and behind one that is not. Returns how many
+ * bytes were taken. */
+static inline size_t pass(char **to, const char *at, size_t left, size_t n, size_t block)
+{
+    *to += n;
+    return n < block ? n + escape_one(to, at + n, left - n) : n;
+}
+
 /* ---- plain ---- */
 
 static inline uint64_t load8(const char *at)
@@ -93,34 +101,34 @@ static inline uint64_t special8(uint64_t v)
     return ((v - ones * 0x20) | (quote - ones) | (slash - ones) | v) & highs;
 }
 
+/* How many of at most eight bytes at the beginning are plain. */
+static inline size_t plain8(uint64_t v, size_t left)
+{
+    uint64_t special = special8(v);
+    size_t n = special ? (size_t)__builtin_ctzll(special) / 8 : 8;
+    return n < left ? n : left;
+}
+
 size_t json_plain_len(const char *bytes, size_t len)
 {
     size_t at = 0;
     while (at < len) {
         size_t left = len - at, step = left < 8 ? left : 8;
-        uint64_t special = special8(step < 8 ? load_some(bytes + at, left) : load8(bytes + at));
-        size_t n = special ? (size_t)__builtin_ctzll(special) / 8 : step;
-        at += n < step ? n : step;
+        size_t n = plain8(step < 8 ? load_some(bytes + at, left) : load8(bytes + at), step);
+        at += n;
         if (n < step)
-            return at;
+            break;
     }
     return at;
 }
 
 static char *escape_plain(char *to, const char *at, size_t len)
 {
-    while (len > 0) {
+    for (size_t taken; len > 0; at += taken, len -= taken) {
         size_t step = len < 8 ? len : 8;
-        uint64_t v = step < 8 ? load_some(at, len) : load8(at), special = special8(v);
-        size_t n = special ? (size_t)__builtin_ctzll(special) / 8 : step;
-        n = n < step ? n : step;
-        v = htole64(v);
-        memcpy(to, &v, 8);
-        to += n;
-        if (n < step)
-            n += escape_one(&to, at + n, len - n);
-        at += n;
-        len -= n;
+        uint64_t v = step < 8 ? load_some(at, len) : load8(at), out = htole64(v);
+        memcpy(to, &out, 8);
+        taken = pass(&to, at, len, plain8(v, step), step);
     }
     return to;
 }
@@ -202,16 +210,11 @@ static inline vector vector_load_some(const char *at, size_t left)
 
 static char *escape_vectors(char *to, const char *at, size_t len)
 {
-    while (len > 0) {
+    for (size_t taken; len > 0; at += taken, len -= taken) {
         size_t step = len < VECTOR ? len : VECTOR;
         vector v = step < VECTOR ? vector_load_some(at, len) : vector_load(at);
-        size_t n = vector_plain(v, step);
         vector_store(to, v);
-        to += n;
-        if (n < step)
-            n += escape_one(&to, at + n, len - n);
-        at += n;
-        len -= n;
+        taken = pass(&to, at, len, vector_plain(v, step), step);
     }
     return to;
 }
@@ -245,16 +248,11 @@ WITH_AVX2 static inline uint32_t special_of(__m256i v)
 
 WITH_AVX2 static char *escape_avx2(char *to, const char *at, size_t len)
 {
-    while (len >= BLOCK) {
+    for (size_t taken; len >= BLOCK; at += taken, len -= taken) {
         __m256i v = _mm256_loadu_si256((const __m256i *)at);
         uint32_t special = special_of(v);
-        size_t n = special ? (size_t)__builtin_ctz(special) : BLOCK;
         _mm256_storeu_si256((__m256i *)to, v);
-        to += n;
-        if (special)
-            n += escape_one(&to, at + n, len - n);
-        at += n;
-        len -= n;
+        taken = pass(&to, at, len, special ? (size_t)__builtin_ctz(special) : BLOCK, BLOCK);
     }
     return escape_vectors(to, at, len);
 }
