@@ -173,9 +173,7 @@ static rd_kafka_resp_err_t send_message(struct kafka *kafka, const struct out_ev
 static char *kafka_memory(void *self, size_t bytes)
 {
     struct kafka *kafka = self;
-    const struct kafka_settings *set = &kafka->set;
-    if (!kafka->producer || set->pack_bytes || kafka->shape.codec || set->pretty ||
-        set->escape_html)
+    if (!kafka->producer || kafka->set.pack_bytes || !kafka_keeps_value(kafka))
         return NULL;
     return arena_room(kafka->producer->arena, bytes);
 }

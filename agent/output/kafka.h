@@ -239,6 +239,8 @@ unsigned kafka_name_dated(struct kafka *kafka, int64_t time_ms);
 /* Read all that says what becomes of an event. */
 int kafka_read_shape(struct kafka *kafka, const struct output_env *env, struct err *err) MUST_CHECK;
 void kafka_free_shape(struct kafka *kafka);
+/* Is a message's value its event as it is? */
+bool kafka_keeps_value(const struct kafka *kafka);
 /* NULL, or why there is no message for it. */
 const char *kafka_shape(struct kafka *kafka, const struct out_event *ev, struct kafka_message *msg);
 

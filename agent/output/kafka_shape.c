@@ -89,6 +89,11 @@ static void make_key(struct kafka *kafka, const struct out_event *ev, struct kaf
     msg->key_len = key->len;
 }
 
+bool kafka_keeps_value(const struct kafka *kafka)
+{
+    return !kafka->shape.codec && !kafka->set.pretty && !kafka->set.escape_html;
+}
+
 static const char *make_value(struct kafka *kafka, const struct out_event *ev,
                               struct kafka_message *msg)
 {
@@ -97,7 +102,7 @@ static const char *make_value(struct kafka *kafka, const struct out_event *ev,
     const char *missing;
     msg->value = ev->bytes;
     msg->len = ev->len;
-    if (!kafka->shape.codec && !set->pretty && !set->escape_html)
+    if (kafka_keeps_value(kafka))
         return NULL;
     buf_clear(value);
     if (!kafka->shape.codec)
