@@ -54,17 +54,6 @@ build() {
     ln -sfn "$SOURCE/build/tests/tools" "$OUT/tests/tools"
 }
 
-e2e_tests() { # NAME...
-    local name code=0
-    for name; do
-        say "$name"
-        BUILD=$OUT bash "$HERE/e2e/$name.sh" >"$WORK/log" 2>&1 || true
-        grep -E '^(ok|not ok|# |#   |numbers)' "$WORK/log"
-        ! grep -q '^not ok' "$WORK/log" && grep -q '^ok' "$WORK/log" || code=1
-    done
-    return "$code"
-}
-
 main() {
     local code=0
     (($#)) || set -- mock_delivery mock_rotations
@@ -72,7 +61,7 @@ main() {
     make_root
     build || exit 1
     BUILD=$OUT "$HERE/run.sh" unit || code=1
-    e2e_tests "$@" || code=1
+    run_e2e "$OUT" "$@" || code=1
     exit "$code"
 }
 

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# mirror.sh: the root of another Debian, of packages from where this system's own come from. To be sourced.
+# mirror.sh: the root of another Debian, of packages from where this system's own come from, and end-to-end tests of a posta for it,
+# run out here. To be sourced.
 
 # Prints the address; nothing if apt names none.
 mirror() {
@@ -29,4 +30,17 @@ debian_root() { # SUITE ROOT PACKAGES [OPTION...]
     mapfile -t options < <(mirror_options)
     log=$(mmdebstrap --quiet --variant=apt "$@" "${options[@]}" --include="$packages" "$suite" "$root" "$uri" 2>&1) ||
         { echo "the packages cannot be had: ${log##*$'\n'}" && return 1; }
+}
+
+# By this build; HERE, WORK and say are the caller's.
+run_e2e() { # BUILD NAME...
+    local build=$1 name code=0
+    shift
+    for name; do
+        say "$name"
+        BUILD=$build bash "$HERE/e2e/$name.sh" >"$WORK/log" 2>&1 || true
+        grep -E '^(ok|not ok|# |#   |numbers)' "$WORK/log"
+        ! grep -q '^not ok' "$WORK/log" && grep -q '^ok' "$WORK/log" || code=1
+    done
+    return "$code"
 }

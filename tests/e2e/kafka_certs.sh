@@ -54,6 +54,13 @@ write_lines() { # LINES_A_SECOND: until nothing_is_wrong
     "$TOOLS/linewriter" -f "$DIR/log/app.log" -n 100000000 -r 1048576 -R "$1" >"$DIR/writer" 2>&1 &
     WRITER=$!
 }
+changes() { # NAME: six times, there and back
+    local i
+    for ((i = 1; i <= 6; i++)); do
+        if ((i % 2)); then put_pair renewed; else put_pair posta; fi
+        is_renewed "$1, $i" "$i"
+    done
+}
 nothing_is_wrong() { # NAME
     local n
     kill -TERM "$WRITER"
@@ -112,7 +119,6 @@ swapped() {
 
 # Most changes fall into an open transaction: it is committed, and the next is begun with the new certificates.
 in_transactions() {
-    local i
     fresh
     "$CLUSTER" transactions posta. || not_ok "rights can be given"
     put_pair posta ca
@@ -120,26 +126,19 @@ in_transactions() {
   transaction.interval: 500ms"
     start_posta_and_wait
     write_lines 8000
-    for ((i = 1; i <= 6; i++)); do
-        if ((i % 2)); then put_pair renewed; else put_pair posta; fi
-        is_renewed "in the middle of a transaction, $i" "$i"
-    done
+    changes "in the middle of a transaction"
     nothing_is_wrong "changed in transactions"
 }
 
 # A message may still be open when the change begins.
 packed() { # NAME [OUTPUT_EXTRA]
-    local i
     fresh
     put_pair posta ca
     certs_config "  pack: 32KB
 ${2:-}"
     start_posta_and_wait
     write_lines 20000
-    for ((i = 1; i <= 6; i++)); do
-        if ((i % 2)); then put_pair renewed; else put_pair posta; fi
-        is_renewed "$1, several events in a message, $i" "$i"
-    done
+    changes "$1, several events in a message"
     nothing_is_wrong "$1, changed while messages are open"
 }
 
